@@ -135,7 +135,7 @@ impl Reclaim {
     /// In words for a person, about the machine.
     pub fn text(&self) -> String {
         match self {
-            Self::Asked { until: Some(until) } => format!("Its owner wants it for themselves until {}.", until.rfc3339()),
+            Self::Asked { until: Some(until) } => format!("Its owner wants it for themselves until {}.", until.minute()),
             Self::Asked { until: None } => "Its owner wants it for themselves until they lend it again.".into(),
             Self::Never => "Its owner takes no guests.".into(),
             Self::Unread => "What its owner lends cannot be read.".into(),

@@ -32,12 +32,12 @@ impl Kind {
     /// The HTTP status that says the same.
     pub fn http_status(self) -> u16 {
         match self {
-            Self::Invalid => 400,
+            // A limit is one of a size or a number nearly everywhere: asking again later, as 429 says, does not help.
+            Self::Invalid | Self::Limit => 400,
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
-            Self::Limit => 429,
             Self::Internal => 500,
             Self::Unavailable => 503,
             Self::Timeout => 504,

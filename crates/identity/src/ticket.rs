@@ -50,7 +50,7 @@ pub fn read(text: &str) -> Result<Ticket, Problem> {
     }
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| broken("It has characters that no ticket has."));
     let (payload, signature) = (decode(payload)?, decode(signature)?);
-    let ticket: Ticket = serde_json::from_slice(&payload).map_err(|e| broken(&format!("{e}.")))?;
+    let ticket: Ticket = serde_json::from_slice(&payload).map_err(|_| cut())?;
     if !is_canonical(&payload) {
         return Err(broken("It is written in another form than ours."));
     }
@@ -78,6 +78,12 @@ pub fn split_key(text: &str) -> (String, Option<Secret>) {
         }
         None => (text.to_owned(), None),
     }
+}
+
+fn cut() -> Problem {
+    Problem::invalid("This is not a whole ticket.")
+        .because("Parts of what every ticket says are missing, or were changed.")
+        .next("Copy the whole word that `meshwork org invite` printed, or ask for another one.")
 }
 
 fn newer() -> Problem {

@@ -280,6 +280,11 @@ pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;
 pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;
 /// How many devices' journals are copied.
 pub(crate) const JOURNALS_MAX: usize = 1_024;
+/// How often it is looked whether a run is over whose log is followed and does not grow.
+pub(crate) const LOG_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// For how long nothing may come of the log of a run elsewhere until it is asked for anew: an agent may think for minutes, and a stream
+/// whose sender is stuck looks the same.
+pub(crate) const LOG_SILENCE: Duration = Duration::from_secs(2 * 60);
 /// How long one waits for lines of a log that lies on another device: for the first, and for each that follows at once.
 pub(crate) const LOG_PAGE_WAIT: Duration = Duration::from_secs(5);
 pub(crate) const LOG_PAGE_QUIET: Duration = Duration::from_millis(300);

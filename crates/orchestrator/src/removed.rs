@@ -48,7 +48,7 @@ fn by_state(state: &OrgState, device: &Did) -> Option<Removed> {
             at: Some(gone.at),
             message: format!(
                 "This device was removed from the org {name} at {}, with the reason “{}”.",
-                gone.at.rfc3339(),
+                gone.at.minute(),
                 domain::shown(&gone.why)
             ),
         },

@@ -36,15 +36,21 @@ impl IntoResponse for Refusal {
 
 /// Puts words into the refusals that are made below the handlers; status and headers stay.
 pub(crate) fn in_words(response: Response) -> Response {
-    let Some(problem) = words(response.status()) else { return response };
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let Some(problem) = words(response.status(), kind) else { return response };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Response::from_parts(parts, Body::from(serde_json::json!({ "error": problem }).to_string()))
 }
 
-fn words(status: StatusCode) -> Option<Problem> {
+/// `kind` is what the answer has for content: ours is JSON, or a page.
+fn words(status: StatusCode, kind: &str) -> Option<Problem> {
     match status {
+        StatusCode::BAD_REQUEST if kind.starts_with("text/plain") => Some(
+            Problem::invalid("A part of the address is not in order: a run's id, or what follows the question mark.")
+                .next("Numbers are whole, 0 or more; GET /openapi.json says what each address takes."),
+        ),
         StatusCode::METHOD_NOT_ALLOWED => Some(
             Problem::invalid("This address does not take this method.")
                 .next("The header Allow names those that it takes; GET /openapi.json lists all."),
@@ -64,7 +70,11 @@ mod tests {
 
     #[tokio::test]
     async fn refusals_made_below_the_handlers_have_words() {
-        for (status, kind) in [(StatusCode::METHOD_NOT_ALLOWED, Kind::Invalid), (StatusCode::PAYLOAD_TOO_LARGE, Kind::Limit)] {
+        for (status, kind) in [
+            (StatusCode::METHOD_NOT_ALLOWED, Kind::Invalid),
+            (StatusCode::PAYLOAD_TOO_LARGE, Kind::Limit),
+            (StatusCode::BAD_REQUEST, Kind::Invalid),
+        ] {
             let response = in_words((status, [(header::ALLOW, "GET")], "plain").into_response());
             assert_eq!((response.status(), response.headers()[header::ALLOW].to_str().unwrap()), (status, "GET"));
             assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
@@ -74,5 +84,9 @@ mod tests {
             assert!(problem.kind == kind && problem.next.is_some(), "{problem}");
         }
         assert_eq!(in_words(StatusCode::OK.into_response()).status(), StatusCode::OK);
+        // Our own words stay.
+        let ours = in_words(Refusal(Problem::invalid("No.")).into_response());
+        let bytes = axum::body::to_bytes(ours.into_body(), 4096).await.unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains("No."));
     }
 }

@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, KeepAlive, KeepAliveStream, Sse},
     },
 };
-use domain::{Kind, Problem, RunId};
+use domain::{Problem, RunId};
 use futures::{Stream, StreamExt, future::ready};
 use serde::Deserialize;
 use std::{convert::Infallible, sync::Arc};
@@ -83,25 +83,14 @@ pub(crate) async fn log(
     let permit = stream(&doors)?;
     let org = doors.machine.org()?;
     let after = resume(&headers).or(from.after).unwrap_or(0);
-    if let Some(lines) = orchestrator::remote::log_elsewhere(&org, &run, after).await? {
-        let closing = closing(&org, &doors, headers);
-        let events = lines.map(move |entry| {
-            let _held = &permit;
-            Ok(line(entry.seq, &entry))
-        });
-        return Ok(sse(events.take_until(closing).boxed()));
-    }
-    let known: Option<domain::run::Run> = org.store.get(domain::event::kind::RUN, run.as_str())?;
-    let known = known.ok_or_else(|| Problem::not_found(format!("There is no run {run}.")).next("meshwork run list shows them."))?;
-    let log = org.blocking(move |org| org.store.run_log(&run)).await?;
-    if known.state.ended() {
-        log.finish();
-    }
-    let follower = log.follow(after);
+    let lines = match orchestrator::remote::log_elsewhere(&org, &run, after).await? {
+        Some(lines) => lines,
+        None => orchestrator::remote::log_here(&org, run, after).await?,
+    };
     let closing = closing(&org, &doors, headers);
-    let events = futures::stream::unfold((follower, permit), |(mut follower, permit)| async move {
-        let entry = follower.next().await.ok().flatten()?;
-        Some((Ok(line(entry.seq, &entry)), (follower, permit)))
+    let events = lines.map(move |entry| {
+        let _held = &permit;
+        Ok(line(entry.seq, &entry))
     });
     Ok(sse(events.take_until(closing).boxed()))
 }
@@ -116,7 +105,7 @@ fn sse(events: futures::stream::BoxStream<'static, Result<Event, Infallible>>) -
 }
 
 fn stream(doors: &Doors) -> Result<OwnedSemaphorePermit, Problem> {
-    let full = || Problem::new(Kind::Limit, format!("{} event streams are open already.", limits::STREAMS_MAX)).next("Close some tabs.");
+    let full = || Problem::unavailable(format!("{} event streams are open already.", limits::STREAMS_MAX)).next("Close some tabs.");
     Arc::clone(&doors.streams).try_acquire_owned().map_err(|_| full())
 }
 

@@ -220,7 +220,7 @@ impl Refusal {
 fn reclaimed(why: &Reclaim) -> String {
     match why {
         Reclaim::Asked { until: Some(until) } => {
-            format!("Its owner wants it for themselves until {}; it takes guests again then.", until.rfc3339())
+            format!("Its owner wants it for themselves until {}; it takes guests again then.", until.minute())
         }
         Reclaim::Asked { until: None } => "Its owner wants it for themselves until they lend it again; ask them, or wait.".into(),
         Reclaim::Never => "It takes no guests; its owner decides that by `guests` in its lend.toml.".into(),

@@ -153,6 +153,11 @@ impl History {
         self.newest.as_ref()
     }
 
+    /// The devices that are no longer listed, in the order in which they were removed.
+    pub fn removed(&self) -> impl DoubleEndedIterator<Item = &Device> {
+        self.removed.iter().map(|removed| &removed.device)
+    }
+
     /// How the newest revision divides.
     pub fn now(&self) -> Option<&Division> {
         self.divisions.last()

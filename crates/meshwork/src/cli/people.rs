@@ -137,7 +137,7 @@ pub(crate) enum Org {
         #[arg(long)]
         why: Option<String>,
     },
-    /// Say where a device is, and what the org promises about it.
+    /// Say where a device is, and what the org promises about it; shown where nothing is said.
     Device {
         /// The device.
         name: String,

@@ -124,6 +124,11 @@ pub(crate) enum Run {
         #[arg(long, short)]
         follow: bool,
     },
+    /// Print what a run changed: its commit, or the last checkpoint of its files.
+    Diff {
+        /// The run.
+        run: String,
+    },
     /// Send a message to a running agent.
     Send {
         /// The run.

@@ -16,6 +16,8 @@ struct Patience {
 const PATIENCE: Patience = Patience { pause: Duration::from_secs(2), wait: Duration::from_secs(3) };
 /// After how many questions in a row without an answer nobody waits any more.
 const SILENT_MAX: u32 = 8;
+/// The same where its process is stopped: it will not even start until somebody lets it go on.
+const SILENT_STOPPED: u32 = 2;
 
 impl Client {
     /// Waits for an answer for as long as `meshwork up` shows that it lives.
@@ -28,8 +30,8 @@ impl Client {
 
     async fn answered_with<T>(&self, answer: impl Future<Output = T>, patience: Patience) -> Result<T, Problem> {
         let mut answer = std::pin::pin!(answer);
-        let mut silent = 0;
-        while silent < SILENT_MAX {
+        let (mut silent, mut stopped) = (0, false);
+        while silent < SILENT_MAX && !stopped {
             let look = async {
                 tokio::time::sleep(patience.pause).await;
                 self.speaks(patience.wait).await
@@ -43,10 +45,12 @@ impl Client {
             if silent == 1 {
                 tracing::warn!("{} does not answer; it is still waited for", self.who());
             }
+            stopped = silent >= SILENT_STOPPED && self.is_stopped();
         }
         let next = "Let it go on if it is stopped (kill -CONT), or end it and start it again. Look then whether what was asked is done.";
+        let why = if stopped { "its process is stopped" } else { "it is stopped, stuck or too busy" };
         Err(Problem::unavailable(format!("{} does not answer.", self.who()))
-            .because(format!("It was asked {SILENT_MAX} times whether it is there, and said nothing: it is stopped, stuck or too busy."))
+            .because(format!("It was asked {silent} times whether it is there, and said nothing: {why}."))
             .next(next))
     }
 
@@ -60,12 +64,24 @@ impl Client {
         heard
     }
 
+    /// Whether the process that is asked is stopped, as by Ctrl-Z.
+    fn is_stopped(&self) -> bool {
+        let pid = self.found.as_ref().and_then(|found| Some(DataDir::open(&found.root).ok()?.up()?.pid));
+        let stat = pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        stat.is_some_and(|stat| says_stopped(&stat))
+    }
+
     /// Who is asked, for a person.
     fn who(&self) -> String {
         let up = self.found.as_ref().and_then(|found| Some((DataDir::open(&found.root).ok()?.up()?.pid, found.root.display())));
         let of_folder = |(pid, root)| format!("meshwork up (process {pid}, data folder {root})");
         up.map_or_else(|| format!("meshwork up at {}", self.url), of_folder)
     }
+}
+
+/// Whether `/proc/PID/stat` says so (proc_pid_stat(5)): the state stands behind the name, which may have brackets in it.
+fn says_stopped(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['T', 't']))
 }
 
 #[cfg(test)]
@@ -90,6 +106,13 @@ mod tests {
         let (_stuck, client) = client().await;
         let problem = client.answered_with(std::future::pending::<()>(), SHORT).await.unwrap_err();
         assert_eq!((problem.kind, problem.next.is_some()), (Kind::Unavailable, true), "{problem}");
+    }
+
+    #[test]
+    fn a_process_that_is_stopped_is_known() {
+        assert!(says_stopped("12 (mesh) T work) T 1 12") && says_stopped("12 (meshwork) t 1"));
+        assert!(!says_stopped("12 (T) S 1 12") && !says_stopped(""));
+        assert!(!says_stopped(&std::fs::read_to_string("/proc/self/stat").unwrap()));
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ mod task;
 pub(crate) use agent::{agents, credentials, engines, tokens};
 pub(crate) use journal::{events, journals, not_understood, verified};
 pub(crate) use machine::{capacity, devices, findings, pods};
-pub(crate) use org::{invites, joiners, joining, org, orgs, proposals, ticket};
+pub(crate) use org::{invites, joiners, joining, org, org_device, orgs, proposals, ticket};
 pub(crate) use patch::{into_working_copy, merged, patch, patches, written};
 pub(crate) use project::{left_out, project, projects};
 pub(crate) use quota::quotas;
@@ -38,13 +38,18 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
 
 /// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is followed.
 fn as_of(value: &Value, names: &Names) -> String {
-    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable);
-    let Some(whose) = away("whose").or_else(|| away("away")) else { return String::new() };
+    let Some(whose) = away(value) else { return String::new() };
     let device = names.of(&whose.device);
     match whose.as_of {
         Some(at) => format!("as of {}, {device} is away", text::ago(at, text::now())),
         None => format!("{device} is away"),
     }
+}
+
+/// The device that tells something and is away.
+pub(crate) fn away(value: &Value) -> Option<Whose> {
+    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable);
+    away("whose").or_else(|| away("away"))
 }
 
 /// From whose journal something is known, where that is another device's.
@@ -83,7 +88,7 @@ impl Names {
     }
 
     /// The name of a key's owner, else the key in short.
-    fn of(&self, key: &Did) -> String {
+    pub(crate) fn of(&self, key: &Did) -> String {
         let short = || {
             let id = key.as_str().trim_start_matches("did:key:");
             format!("{}…{}", id.get(..6).unwrap_or(id), id.get(id.len().saturating_sub(4)..).unwrap_or_default())

@@ -44,10 +44,7 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
         let standby = standby.map(|d| clean(&d.name)).unwrap_or_default();
         vec![cell(clean(&m.name)), cell(roles.join(", ")), cell(standby), cell(keys.join(", "))]
     };
-    let device = |d: &Device| {
-        let tags: Vec<_> = d.tags.iter().map(|(name, value)| format!("{}={}", clean(name), clean(value))).collect();
-        vec![cell(clean(&d.name)), cell(clean(&d.owner)), cell(d.did.as_str()), cell(tags.join(" "))]
-    };
+    let device = |d: &Device| vec![cell(clean(&d.name)), cell(clean(&d.owner)), cell(d.did.as_str()), cell(tags(d))];
     let sheet = Sheet::new(format!("Org {}", at(value, &["name"])))
         .part("repository", at(value, &["rid"]))
         .part("node", at(value, &["radicle"]))
@@ -66,6 +63,25 @@ pub(crate) fn org(value: &Value) -> Result<String, Problem> {
     });
     let notes: String = refused.into_iter().chain(removed).map(|text| clean_lines(&text)).collect();
     Ok(format!("{}{notes}", sheet.text()))
+}
+
+/// What the org says of one device.
+pub(crate) fn org_device(value: &Value) -> Result<String, Problem> {
+    let device: Device = super::typed(value)?;
+    let list = |all: &[String]| all.iter().map(|one| clean(one)).collect::<Vec<_>>().join(", ");
+    Ok(Sheet::new(format!("Device {}", clean(&device.name)))
+        .part("owner", clean(&device.owner))
+        .part("key", device.did.as_str())
+        .part("address", list(&device.addresses))
+        .part("radicle", list(&device.radicle))
+        .part("gossip", list(&device.gossip))
+        .part("tags", tags(&device))
+        .text())
+}
+
+/// What the org promises about a device.
+fn tags(device: &Device) -> String {
+    device.tags.iter().map(|(name, value)| format!("{}={}", clean(name), clean(value))).collect::<Vec<_>>().join(" ")
 }
 
 fn rows(value: &Value) -> impl Iterator<Item = &Value> {

@@ -98,7 +98,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn now(value: &Value) -> String {
-    let since = value["since"].as_i64().map(|at| format!(" (since {})", Timestamp(at).rfc3339())).unwrap_or_default();
+    let since = value["since"].as_i64().map(|at| format!(" (since {})", Timestamp(at).minute())).unwrap_or_default();
     match (&value["broken"]["what"], &value["why"]) {
         (Value::String(what), why) => {
             let here = match why {

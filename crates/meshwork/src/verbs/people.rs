@@ -75,11 +75,25 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         cli::Org::Device { name, addresses, radicle, gossip, tags } => {
             let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
             let tags = tags_of(&tags)?;
+            if addresses.is_empty() && radicle.is_empty() && gossip.is_empty() && tags.is_empty() {
+                return shown_device(client, &name, json).await;
+            }
             let (addresses, radicle, gossip) = (some(addresses), some(radicle), some(gossip));
             let input = json!({"device": name, "addresses": addresses, "radicle": radicle, "gossip": gossip, "tags": tags});
             answer(&client.call("device.change", input).await?, json, done);
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what the org says of a device.
+async fn shown_device(client: &Client, name: &str, json: bool) -> Outcome {
+    let org = client.call("org.show", json!({})).await?;
+    let devices = org["devices"].as_array();
+    let found = devices.into_iter().flatten().find(|device| device["name"] == name).ok_or_else(|| {
+        Problem::not_found(format!("There is no device “{}”.", domain::shown(name))).next("meshwork org show lists them.")
+    })?;
+    output::show(found, json, show::org_device)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use crate::{
     output::{self, answer, at},
     pager,
     show::{self, Names},
-    text::clean,
+    text::{self, clean},
 };
 use domain::{Problem, project::ProjectView};
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ fn wait_for_a_person(open: &[Value]) -> bool {
 /// and what is free change all the time: of a run that waits for room that is said once.
 fn news(run: &Value, told: &mut BTreeSet<(String, String)>) -> Option<String> {
     let (id, task, why) = (at(run, &["id"]), clean(&at(run, &["task", "task"])), clean(&at(run, &["why"])));
+    let task = if task.is_empty() { text::run(&id) } else { task };
     match at(run, &["state"]).as_str() {
         "queued" if run["why"].is_string() => {
             let about = if run["reason"]["code"] == "waits_for_room" { "room".to_owned() } else { why.clone() };
@@ -164,6 +165,14 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
             output::show(&value, json, |v| show::run(v, &names))?;
         }
         cli::Run::Logs { run, follow } => return logs(client, &run, follow, json).await,
+        cli::Run::Diff { run } => {
+            let value = client.call("run.diff", json!({ "run": run })).await?;
+            if value["diff"].is_null() && !json {
+                eprintln!("Nothing of it was saved yet.");
+            } else {
+                diff(&value, json);
+            }
+        }
         cli::Run::Send { run, text } => answer(&client.call("run.send", json!({"run": run, "text": text})).await?, json, done),
         cli::Run::Answer { run, option, question } => {
             answer(&client.call("run.answer", json!({"run": run, "option": option, "question": question})).await?, json, done)
@@ -192,7 +201,19 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     let id = at(&shown, &["id"]);
     let mut after = 0;
     if follow {
-        follow_log(client, &id, &mut after, &print).await?;
+        let followed = follow_log(client, &id, &mut after, &print);
+        if json {
+            followed.await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            done = followed => done?,
+            () = tell_beside(client, &id) => {}
+        }
+        if after == 0 {
+            let ended = client.call("run.show", json!({ "run": id })).await?;
+            eprintln!("The run ended before it said anything: {}. {}", at(&ended, &["state"]), clean(&at(&ended, &["why"])));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     loop {
@@ -216,6 +237,30 @@ async fn left_out(client: &Client, project: Option<&str>, json: bool) -> Result<
 /// The pause before a log is followed again that broke off, and how often in a row that may fail.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
 const LOG_TRIES: u32 = 5;
+
+/// How often it is looked where a run is whose log is followed.
+const LOG_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells a person, beside the log of a run and for as long as that is followed, what stands in none: for what it waits, that it began, and
+/// that its device does not answer.
+async fn tell_beside(client: &Client, run: &str) {
+    let (mut told, mut silent) = (BTreeSet::new(), None);
+    loop {
+        // Where nothing is answered, following the log finds that out, and says so.
+        if let Ok(shown) = client.call("run.show", json!({ "run": run })).await {
+            if let Some(news) = news(&shown, &mut told) {
+                eprintln!("{news}");
+            }
+            let away = show::away(&shown).map(|whose| whose.device);
+            if let Some(device) = away.as_ref().filter(|_| away != silent) {
+                let name = Names::ask(client).await.of(device);
+                eprintln!("{name} does not answer now: what the run does there is told once it does.");
+            }
+            silent = away;
+        }
+        tokio::time::sleep(LOG_LOOK_EVERY).await;
+    }
+}
 
 /// Prints the log of a run as it comes, to its end; one that breaks off is followed again.
 async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<(), Problem> {
@@ -265,6 +310,15 @@ async fn log_page(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&
     Ok(page["ended"] == true)
 }
 
+/// Prints an answer that has a diff.
+fn diff(value: &Value, json: bool) {
+    if json {
+        output::say(&value.to_string());
+    } else {
+        pager::page(&pager::diff(&at(value, &["diff"])));
+    }
+}
+
 pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> Outcome {
     let one = |p: &cli::OnePatch| json!({"project": p.at.project, "patch": p.patch});
     match patch {
@@ -283,11 +337,7 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             if let (false, Some(note)) = (json, value["note"].as_str()) {
                 eprintln!("{note}");
             }
-            if json {
-                output::say(&value.to_string());
-            } else {
-                pager::page(&pager::diff(&at(&value, &["diff"])));
-            }
+            diff(&value, json);
         }
         cli::Patch::Review { one: p, accept, reject, message, lines, revision } => {
             let verdict = match (accept, reject) {

@@ -180,6 +180,11 @@ async fn events_resume_without_gaps_and_mcp_calls_an_action() {
         assert_eq!(status, 400, "nobody is told that there is nothing: {answer}");
         clear(&answer["error"], "at most 0");
     }
+    for path in ["/events?after=zzz", "/api/v1/run/zzz/log/events"] {
+        let answer = up.request(Method::GET, path, &up.token(), None).await;
+        assert_eq!(answer.status(), 400, "{path}");
+        clear(&answer.json::<Value>().await.unwrap()["error"], "address");
+    }
     let first = up.events("/events?after=0", None, 5).await;
     let last = first.last().unwrap().0.to_string();
     let rest = up.events("/events?after=0", Some(&last), journal.len() - 5).await;

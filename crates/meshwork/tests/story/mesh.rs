@@ -249,6 +249,7 @@ async fn a_device_that_is_not_where_the_org_says_tells_what_an_owner_has_to_say(
     };
     assert_eq!(finding().await, None);
     two.ada.ok(&["org", "device", BOBS, "--address", "127.0.0.1:9"]).await;
+    assert_eq!(two.ada.ok(&["org", "device", BOBS]).await["addresses"], json!(["127.0.0.1:9"]), "it is shown where nothing is said");
     let look = || async { finding().await.ok_or(Value::Null) };
     let moved = two.bob.until("Bob's device knows where the others look for it", look).await;
     let detail = text(&moved["detail"]);

@@ -5,9 +5,11 @@ use crate::{
     support::{PASSES, acp_agent, beat, events_of, machine, text, work},
     two::{BOBS, Two},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, time::Duration};
 use testkit::{Repository, Up};
+use tokio::time::timeout;
 
 /// A project of which only one run at a time fits on a machine, and its agent.
 async fn large(up: &Up, name: &str) {
@@ -146,4 +148,22 @@ async fn a_member_who_used_less_of_a_machine_comes_before_who_asked_earlier_and_
     assert_eq!(bobs_device["refusals"][0]["code"], "anti_affinity", "{why:#}");
     go(&two.ada, &apart).await;
     assert_eq!(two.ada.ended(&apart).await["state"], "done", "{}", two.ada.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_a_run_that_waits_ends_when_the_run_is_taken_off_the_queue() {
+    let up = machine().await;
+    large(&up, "waiting").await;
+    let first = start(&up, "T001", &[]).await;
+    up.in_state(&first, "working").await;
+    let second = start(&up, "T002", &[]).await;
+    waits(&up, &second, "").await;
+    let followed = up.request(Method::GET, &format!("/api/v1/run/{second}/log/events"), &up.token(), None).await;
+    up.ok(&["run", "stop", &second]).await;
+    assert_eq!(up.ended(&second).await["state"], "cancelled");
+    timeout(Duration::from_secs(30), followed.text()).await.expect("it ends").unwrap();
+    let told = up.told(&["run", "logs", "-f", &second]).await;
+    assert!(told.code == 0 && told.stderr.contains("before it said anything: cancelled"), "{told:?}");
+    go(&up, &first).await;
+    assert_eq!(up.ended(&first).await["state"], "done", "{}", up.log());
 }

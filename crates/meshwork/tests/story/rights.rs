@@ -82,6 +82,7 @@ async fn a_policy_is_explained_checked_changed_and_never_locks_the_owner_out() {
     let (code, told) = explain(&["agent:echo", "patch.merge", "--project", "web"]).await;
     assert_eq!((code, &told["rules"][0]["id"]), (1, &json!("agents-change-no-rules")), "{told}");
     clear(&up.refused(&["policy", "explain", "zoe", "patch.merge"], 4).await, "nobody");
+    clear(&up.refused(&["policy", "explain", "me", "task.run", "--project", "nope"], 4).await, "no project “nope”");
 
     // Mistakes are told with file and line, and are not taken.
     let file = up.folder().join("team.cedar");
@@ -89,6 +90,9 @@ async fn a_policy_is_explained_checked_changed_and_never_locks_the_owner_out() {
     let checked = up.run(&["policy", "check", file.to_str().unwrap()]).await;
     assert!(checked.code == 2 && checked.json()["mistakes"][0]["line"] == 3, "{checked:?}");
     clear(&up.refused(&["policy", "set", file.to_str().unwrap()], 2).await, "policy/team.cedar, line 3");
+    let script = up.folder().join("team.sh");
+    fs::write(&script, "garbage (((").unwrap();
+    clear(&up.refused(&["policy", "check", script.to_str().unwrap()], 2).await, "cannot be the name of a file of policies");
 
     // One project is taken from the developers, and from one agent.
     let rules = "@id(\"app-rests\")\n@says(\"Nobody works on app now.\")\nforbid (principal, action == Action::\"task.run\", resource in Project::\"app\") unless { principal in Role::\"owner\" };\n@id(\"not-echo\")\nforbid (principal == Agent::\"echo\", action, resource in Project::\"web\");\n";

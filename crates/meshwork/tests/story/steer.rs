@@ -84,7 +84,7 @@ async fn a_stopped_run_keeps_its_work_and_the_next_goes_on_from_it() {
     let ended = up.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
     assert!(ended["checkpoint"].is_string(), "{ended:#}");
-    let saved = up.act("run.diff", json!({"run": run})).await;
+    let saved = up.ok(&["run", "diff", &run]).await;
     assert!(text(&saved["diff"]).contains("half of it") && saved["whole"] == false, "{saved}");
     let look = || async { if work(&up, &run).exists() { Err(json!("it is there")) } else { Ok(()) } };
     up.until("its folder is gone", look).await;

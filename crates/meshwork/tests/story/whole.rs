@@ -111,6 +111,8 @@ async fn three_devices_of_two_members_in_two_orgs() {
     };
     desk.until("the removed device is cut off", look).await;
     assert!(removed.elapsed() < Duration::from_secs(5), "{:?}", removed.elapsed());
+    let told = of(&laptop, CREW, &["journal", "list", "--device", "adas-desk"]).await;
+    assert!(told.as_array().is_some_and(|told| !told.is_empty()), "what it told is found by its name: {told:#}");
     for (up, org) in [(&laptop, CREW), (&laptop, BETA), (&bob, CREW), (&bob, BETA)] {
         assert_eq!(of(up, org, &["journal", "verify"]).await["sound"], true);
     }

@@ -9,7 +9,7 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Problem, Timestamp,
+    OrgName, Problem, Timestamp,
     capacity::Gpu,
     lend::{Click, Condition, LendPolicy, Reclaim},
     manifest::Class,
@@ -166,19 +166,27 @@ async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
     let take_back = move |org: &Arc<Org>| {
         let unsaved = org.lending.take_back(until);
         let guests = guests::running(org)?.len();
-        let end = until.map_or_else(|| "until you lend it again".to_owned(), |until| format!("until {}", until.rfc3339()));
-        let away = match guests {
-            0 => "No guest runs here.".to_owned(),
-            1 => "One guest is frozen, saved and sent away.".to_owned(),
-            more => format!("{more} guests are frozen, saved and sent away."),
-        };
-        let unsaved = unsaved.map_or_else(String::new, |problem| {
-            let holds = format!("Until then it counts for the org {} alone, and over no restart.", org.name);
-            format!(" That could not be saved, and is tried again. {holds} {problem}")
-        });
-        Ok(Done::new(format!("This machine is yours alone {end}. {away}{unsaved}")))
+        Ok(Done::new(taken_back(&org.name, until, guests, unsaved.as_ref())))
     };
     context.org()?.blocking(take_back).await
+}
+
+/// What came of taking it back; `unwritten` says why that is not on the disk yet, which then may not take what guests save either.
+fn taken_back(org: &OrgName, until: Option<Timestamp>, guests: usize, unwritten: Option<&Problem>) -> String {
+    let end = until.map_or_else(|| "until you lend it again".to_owned(), |until| format!("until {}", until.minute()));
+    let how = if unwritten.is_none() { "frozen, saved and sent away" } else { "frozen and sent away" };
+    let away = match guests {
+        0 => "No guest runs here.".to_owned(),
+        1 => format!("One guest is {how}."),
+        more => format!("{more} guests are {how}."),
+    };
+    let unwritten = unwritten.map_or_else(String::new, |problem| {
+        format!(
+            " That you took it back could not be written down, and is tried again; until then it counts for the org {org} alone, and over \
+             no restart. {problem}"
+        )
+    });
+    format!("This machine is yours alone {end}. {away}{unwritten}")
 }
 
 async fn release(context: Context, input: Span) -> Result<Done, Problem> {
@@ -194,7 +202,7 @@ async fn release(context: Context, input: Span) -> Result<Done, Problem> {
 /// What came of lending it again, given what its owner had said before. Of one that was not taken back nothing is pretended.
 fn released(now: &Lending, before: Option<Click>, until: Option<Timestamp>) -> String {
     let begun = match (before, until) {
-        (_, Some(until)) => format!("You lend it until {}", until.rfc3339()),
+        (_, Some(until)) => format!("You lend it until {}", until.minute()),
         (Some(Click::Reclaimed { .. }), None) => "You lend it again".to_owned(),
         _ => "This machine was not taken back".to_owned(),
     };
@@ -223,6 +231,17 @@ mod tests {
         let said = released(&battery, None, None);
         assert!(said.starts_with("This machine was not taken back, but it takes no guests now: It runs on battery."), "{said}");
         assert!(released(&battery, taken, None).starts_with("You lend it again, but"));
-        assert!(released(&free, None, Some(Timestamp(0))).starts_with("You lend it until 1970-"));
+        assert!(released(&free, None, Some(Timestamp(0))).starts_with("You lend it until 1970-01-01 00:00 UTC"));
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_is_not_said_of_guests_that_are_saved() {
+        let org: OrgName = "acme".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let well = taken_back(&org, Some(Timestamp(0)), 1, None);
+        assert_eq!(well, "This machine is yours alone until 1970-01-01 00:00 UTC. One guest is frozen, saved and sent away.");
+        let full = Problem::unavailable("The disk is full.");
+        let told = taken_back(&org, None, 2, Some(&full));
+        assert!(told.starts_with("This machine is yours alone until you lend it again. 2 guests are frozen and sent away."), "{told}");
+        assert!(told.contains("could not be written down") && told.ends_with("The disk is full."), "{told}");
     }
 }

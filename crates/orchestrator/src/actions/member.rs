@@ -367,7 +367,18 @@ struct DeviceInput {
     tags: BTreeMap<String, String>,
 }
 
+impl DeviceInput {
+    /// Whether it is said what is to be otherwise.
+    fn changes(&self) -> bool {
+        self.name.is_some() || self.addresses.is_some() || self.radicle.is_some() || self.gossip.is_some() || !self.tags.is_empty()
+    }
+}
+
 async fn device(context: Context, input: DeviceInput) -> Result<Outcome, Problem> {
+    if !input.changes() {
+        return Err(Problem::invalid(format!("It is not said what is to change of the device {}.", domain::shown(&input.device)))
+            .next("Give --name, --addresses, --radicle, --gossip or --tags."));
+    }
     let org = context.org()?;
     let device = input.device.clone();
     let (what, done) = (format!("Change the device {}", domain::shown(&input.device)), format!("The device {} is changed.", input.device));

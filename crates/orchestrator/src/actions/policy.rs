@@ -110,6 +110,10 @@ async fn explain(context: Context, input: Explain) -> Result<Explained, Problem>
             crate::names::ME => rights.principal(&caller),
             who => named(&rights, who)?,
         };
+        // One that is to be added need not exist.
+        if let Some(project) = input.project.as_deref().filter(|name| !name.is_empty() && action.name != "project.add") {
+            org.projects(Some(&project.parse::<domain::ProjectName>()?))?;
+        }
         let resource = action.name.split('.').next().unwrap_or_default();
         let (field, what) = match (resource, input.what.as_deref()) {
             ("task" | "run" | "patch", what) => (resource, what),
@@ -169,7 +173,7 @@ async fn check(context: Context, input: Check) -> Result<Checked, Problem> {
     let check = move |org: &Arc<Org>| {
         let now = org.rights()?;
         let ours = org.forge.files(&org.rid, &now.state.commit, &[FOLDER])?;
-        let given: BTreeMap<String, Vec<u8>> = input.files.into_iter().map(|file| (inside(&file.path), file.text.into_bytes())).collect();
+        let given = given(input.files)?;
         let files = if given.is_empty() { ours.clone() } else { given };
         let scheme = rights::scheme()?;
         let (count, mistakes) = (files.len(), Rules::check(&scheme, &files));
@@ -178,6 +182,21 @@ async fn check(context: Context, input: Check) -> Result<Checked, Problem> {
         Ok(Checked { files: count, mistakes, warnings, schema: scheme.text.clone() })
     };
     context.org()?.blocking(check).await
+}
+
+/// Files that are to be checked, by where they would stand in the org repository.
+fn given(files: Vec<File>) -> Result<BTreeMap<String, Vec<u8>>, Problem> {
+    let mut given = BTreeMap::new();
+    for file in files {
+        let path = inside(&file.path);
+        named_well(path.trim_start_matches(FOLDER))?;
+        if given.insert(path.clone(), file.text.into_bytes()).is_some() {
+            return Err(Problem::invalid(format!("Two files would be {path}."))
+                .because("A file's name alone is its name in the org.")
+                .next("Rename one, or check them one after the other."));
+        }
+    }
+    Ok(given)
 }
 
 /// Where a file would stand in the org repository.
@@ -198,13 +217,19 @@ struct Set {
     anyway: bool,
 }
 
-async fn set(context: Context, input: Set) -> Result<Outcome, Problem> {
-    let stem = input.name.strip_suffix(".cedar").unwrap_or_default();
+/// Refuses names that no file of policies has: nobody would read what stands in it.
+fn named_well(name: &str) -> Result<(), Problem> {
+    let stem = name.strip_suffix(".cedar").unwrap_or_default();
     let plain = !stem.is_empty() && stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if !plain {
-        return Err(Problem::invalid(format!("“{}” cannot be the name of a file of policies.", domain::shown(&input.name)))
-            .next("Use letters, digits, - and _, and end it with .cedar."));
-    }
+    let refused = || {
+        Problem::invalid(format!("“{}” cannot be the name of a file of policies.", domain::shown(name)))
+            .next("Use letters, digits, - and _, and end it with .cedar.")
+    };
+    if plain { Ok(()) } else { Err(refused()) }
+}
+
+async fn set(context: Context, input: Set) -> Result<Outcome, Problem> {
+    named_well(&input.name)?;
     let (org, path) = (context.org()?, inside(&input.name));
     let (verb, done) = if input.text.is_some() { ("Set", "set") } else { ("Remove", "removed") };
     let (what, done) = (format!("{verb} {path}"), format!("{path} is {done}."));

@@ -27,6 +27,15 @@ impl Divisions {
         self.at_by(revision, |known| org.forge.org_history(&org.rid, revision, known))
     }
 
+    /// The device that had this name last, of those that the org does not list any more.
+    ///
+    /// # Errors
+    /// When the org repository cannot be read.
+    pub fn once_called(&self, org: &Org, revision: &Oid, name: &str) -> Result<Option<Did>, Problem> {
+        let history = self.at(org, revision)?;
+        Ok(history.removed().rfind(|device| device.name == name).map(|device| device.did.clone()))
+    }
+
     /// The same, as somebody reads them. Nobody who knows a revision already waits for who reads another.
     fn at_by(&self, revision: &Oid, read: impl FnOnce(Option<&History>) -> Result<History, Problem>) -> Result<Arc<History>, Problem> {
         let known = self.known().clone();

@@ -154,7 +154,7 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
 }
 
 /// Whether nothing is added to a run's log any more. Where that cannot be read it goes on: whoever reads it takes its end for the whole.
-fn whole(org: &Org, run: &RunId) -> bool {
+pub(super) fn whole(org: &Org, run: &RunId) -> bool {
     over(org, run).unwrap_or(false) && !lock(&org.remote.following).contains(run)
 }
 

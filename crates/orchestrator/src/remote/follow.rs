@@ -249,10 +249,15 @@ async fn rest(last_seq: impl Fn() -> u64, mut lines: impl Future<Output = Result
     }
 }
 
-/// Takes a run's log over one connection, to its end.
+/// Takes a run's log over one connection, to its end. A stream that says nothing for long is asked for anew.
 async fn lines(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog) -> Result<(), Problem> {
     let mut stream = begin_lines(client(org, device)?, &run.id, log.last_seq()).await?;
-    while let Some(lines) = stream.next().await {
+    loop {
+        let Ok(next) = timeout(limits::LOG_SILENCE, stream.next()).await else {
+            stream = begin_lines(client(org, device)?, &run.id, log.last_seq()).await?;
+            continue;
+        };
+        let Some(lines) = next else { break };
         let lines = lines.map_err(|s| problem(&s))?.lines.into_iter();
         let entry = |line: proto::mesh::LogLine| {
             let event = serde_json::from_str(&line.event_json).map_err(|_| Problem::invalid("The device sent a line that is none."))?;

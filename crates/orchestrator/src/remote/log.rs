@@ -1,6 +1,7 @@
-//! Reading the log of a run that lies on other devices: from its executor, else from the device that asked for the run.
+//! Reading the log of a run as it grows: here, or where it lies on other devices, from its executor, else from the device that asked for
+//! the run.
 
-use super::{called, client_read_slowly};
+use super::{called, client_read_slowly, facts::whole};
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
 use futures::{StreamExt, future, stream, stream::BoxStream};
@@ -49,6 +50,37 @@ pub async fn log_elsewhere(org: &Arc<Org>, run: &RunId, after: u64) -> Result<Op
     let lines = open(org, &seen.run, after).await?.take_while(|lines| future::ready(lines.is_ok()));
     let entries = lines.flat_map(|lines| stream::iter(lines.map(|lines| lines.lines).unwrap_or_default().into_iter().filter_map(entry)));
     Ok(Some(entries.boxed()))
+}
+
+/// The log of a run that lies here, after a number, as it grows. It ends with the run, though nobody says of one that ended before it began
+/// that nothing more comes.
+///
+/// # Errors
+/// When nobody here knows the run, or the disk refuses.
+pub async fn log_here(org: &Arc<Org>, run: RunId, after: u64) -> Result<BoxStream<'static, LogEntry>, Problem> {
+    let wanted = run.clone();
+    let opened = org.blocking(move |org| {
+        let none = || Problem::not_found(format!("There is no run {wanted}.")).next("meshwork run list shows them.");
+        org.store.get::<Run>(kind::RUN, wanted.as_str())?.ok_or_else(none)?;
+        let log = org.store.run_log(&wanted)?;
+        if whole(org, &wanted) {
+            log.finish();
+        }
+        Ok(log)
+    });
+    let log = opened.await?;
+    let state = (org.clone(), run, log.follow(after), log);
+    let lines = stream::unfold(state, |(org, run, mut follower, log)| async move {
+        loop {
+            let next = tokio::time::timeout(limits::LOG_LOOK_EVERY, follower.next()).await;
+            match next {
+                Ok(next) => return next.ok().flatten().map(|entry| (entry, (org, run, follower, log))),
+                Err(_) if whole(&org, &run) && follower.at() >= log.last_seq() => return None,
+                Err(_) => {}
+            }
+        }
+    });
+    Ok(lines.boxed())
 }
 
 /// Asks those for a log who have it.

@@ -57,8 +57,8 @@ pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
 pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
-pub use log::log_elsewhere;
 pub(crate) use log::{is_here as log_is_here, page as log_page};
+pub use log::{log_elsewhere, log_here};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_asking, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};

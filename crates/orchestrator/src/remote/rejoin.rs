@@ -280,9 +280,11 @@ async fn rejoin(org: &Arc<Org>, of: &Of, from: Option<&Did>) -> Result<bool, Pro
             if let Some(from) = from {
                 org.remote.lines.note_joined(of, from, Instant::now());
             }
-            let body = told(rid, key, joined);
-            tracing::warn!(%rid, %key, ?body, "two lines of signed refs of this device were joined: a disk or backup had been put back");
-            org.record(&org.device, vec![body]).await?;
+            tracing::warn!(
+                %rid, %key, theirs = %joined.theirs, ours = %joined.ours,
+                "two lines of signed refs of this device were joined: a disk or backup had been put back. {}", left_to_do(&joined)
+            );
+            org.record(&org.device, vec![told(rid, key, joined)]).await?;
             let (rid, key) = of.clone();
             // Only now: after a crash before that it is joined, and told, once more.
             org.blocking(move |org| org.forge.joined_told(&rid, &key)).await?;
@@ -292,6 +294,14 @@ async fn rejoin(org: &Arc<Org>, of: &Of, from: Option<&Did>) -> Result<bool, Pro
     org.wake.notify_one();
     org.kept.notify_one();
     Ok(true)
+}
+
+/// What is left to a person after two lines were joined.
+fn left_to_do(joined: &Joined) -> String {
+    let again: Vec<_> = joined.review_again.iter().map(|patch| patch.as_str()).collect();
+    let parts = [("Branches that are kept aside", joined.aside.join(", ")), ("Patches to be reviewed again", again.join(", "))];
+    let parts: Vec<_> = parts.into_iter().filter(|(_, which)| !which.is_empty()).map(|(what, which)| format!("{what}: {which}.")).collect();
+    if parts.is_empty() { "Nothing is left to do.".to_owned() } else { parts.join(" ") }
 }
 
 fn told(rid: &Rid, key: &Did, joined: Joined) -> Body {

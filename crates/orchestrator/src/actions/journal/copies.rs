@@ -146,15 +146,20 @@ pub(super) enum Journal<'o> {
 }
 
 impl<'o> Journal<'o> {
-    /// That of a device, by its name or key; this device's where none is said.
+    /// That of a device, by its name or key, also of one that the org does not list any more; this device's where none is said.
     ///
     /// # Errors
-    /// When there is no copy of it here.
+    /// When there is no copy of it here, or the org repository cannot be read.
     pub(super) fn of(org: &'o Org, device: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = device else { return Ok(Self::Own(org)) };
         let state = org.state()?;
         let listed = state.devices.values().find(|device| device.name == text).map(|device| device.did.clone());
-        let copied = match listed.or_else(|| text.parse().ok()) {
+        let wanted = match listed.or_else(|| text.parse().ok()) {
+            Some(device) => Some(device),
+            // What it told stays here, and people know it by its name.
+            None => org.divisions.once_called(org, &state.commit, text)?,
+        };
+        let copied = match wanted {
             Some(device) if device == org.device => return Ok(Self::Own(org)),
             device => device.and_then(|device| org.journals.get(&device)),
         };
