@@ -1,6 +1,6 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{clock, data_dir::DataDir, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
+use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
 use domain::{
     Did, Problem, Rid, Timestamp,
     event::{Body, Event, kind},
@@ -266,7 +266,8 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(tailnet::amiss(org));
+    let found =
+        found.chain(doubled::findings(org)).chain(lines(org)).chain(aside(org)?).chain(tailnet::finding(org)).chain(tailnet::amiss(org));
     let found = found.chain(remote::not_here(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }

@@ -315,6 +315,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::clocks(&org)?);
             found.extend(crate::removed::finding(&org));
             found.extend(crate::doctor::put_back(&org));
+            found.extend(crate::doubled::findings(&org));
             found.extend(crate::doctor::lines(&org));
             found.extend(crate::doctor::aside(&org)?);
             found.extend(crate::doctor::journals(&org));
