@@ -318,6 +318,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doubled::findings(&org));
             found.extend(crate::doctor::lines(&org));
             found.extend(crate::doctor::aside(&org)?);
+            found.extend(crate::credentials::taken_out(&org)?);
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
             found.extend(crate::tailnet::amiss(&org));
