@@ -355,12 +355,12 @@ pub(crate) const LINE_TRANSFER: Duration = Duration::from_secs(15 * 60);
 pub(crate) const LINE_REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// For how many days it is told that changes are aside since lines were joined: whether they were made again nobody can know.
 pub(crate) const ASIDE_TOLD_DAYS: u64 = 7;
-/// For how many days it is told that a credential was taken out which came back with an older disk; and of how many, the latest.
-pub(crate) const CREDENTIAL_TOLD_DAYS: u64 = 7;
-pub(crate) const CREDENTIALS_TOLD_MAX: usize = 64;
 /// How many of these changes are named, the newest; and of how many joined lines that is told, the latest.
 pub(crate) const ASIDE_NAMED_MAX: usize = 3;
 pub(crate) const ASIDE_LINES_MAX: usize = 16;
+/// For how many days it is told that a credential was taken out which came back with an older disk; and of how many, the latest.
+pub(crate) const CREDENTIAL_TOLD_DAYS: u64 = 7;
+pub(crate) const CREDENTIALS_TOLD_MAX: usize = 64;
 /// How often the lines of one key are joined in one repository with what one device has within [`LINE_JOINS_WITHIN`]: a key that is used on
 /// two machines forks without end.
 pub(crate) const LINE_JOINS_MAX: usize = 4;
