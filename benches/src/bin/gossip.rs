@@ -179,7 +179,7 @@ fn sealed(key: &Key, number: u64) -> Result<String> {
     let some = json!({"cpu_milli": 16_000, "memory_bytes": 64_000_000_000_u64, "disk_bytes": 500_000_000_000_u64, "gpus": 0});
     let repositories: Vec<String> = (1..9).map(|n| format!("rad:z3gqcJUoA1n9HaHKufZs5FCSGaz{n}")).collect();
     let announcement: Announcement = serde_json::from_value(json!({
-        "version": VERSION, "org": "bench", "device": key.did(), "number": number, "at": now(), "repositories": repositories,
+        "version": VERSION, "org": "bench", "device": key.did(), "number": number, "at": now(), "started": 1, "repositories": repositories,
         "engines": ["codex", "opencode", "claude"],
         "capacity": {
             "total": some, "free": some, "tags": {"gpu": "false", "site": "home"}, "runtimes": ["local"], "classes": ["agent", "ci"],

@@ -28,6 +28,8 @@ pub struct Announcement {
     pub number: u64,
     /// When it was made, by the device's clock.
     pub at: Timestamp,
+    /// Since when the process runs that made it, by the same clock: another at each start of the device.
+    pub started: Timestamp,
     /// What it lends to agents' runs, and what is free of it. Tags that the org promises are not in it: readers add them.
     pub capacity: Capacity,
     /// What its sensors saw.

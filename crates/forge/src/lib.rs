@@ -37,6 +37,7 @@ mod trace;
 mod tree;
 mod unreached;
 
+pub use aside::Undone;
 pub use diff::{ChangedFile, FileChange};
 pub use forge::{Forge, OrgCheck};
 pub use key::{RunSigner, commit_payload};

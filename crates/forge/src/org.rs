@@ -7,7 +7,7 @@ mod head;
 mod history;
 mod kept;
 mod proposal;
-mod revoked;
+pub(crate) mod revoked;
 mod settle;
 
 pub use charter::Charter;

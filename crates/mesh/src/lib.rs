@@ -17,7 +17,7 @@ mod version;
 
 pub use connection::{Connection, Peer};
 pub use early::{accept_at, is_here};
-pub use gossip::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips};
+pub use gossip::{Doubles, Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips};
 pub use live::Connections;
 pub use network::{Network, RunChannel};
 pub use problem::{problem, says_unanswered, says_unlisted, status};

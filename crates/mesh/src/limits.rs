@@ -44,6 +44,12 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// After which silence a device's state is not gossiped any more (at half of this), and then forgotten by the gossip. What was heard of
 /// it stays in the picture for [`SILENT_MAX_MS`]. Short, since each start of a device leaves a state behind that all datagrams carry.
 pub(crate) const GOSSIP_FORGETS: Duration = Duration::from_secs(10 * 60);
+/// Of how many starts of a device it is known how far they got.
+pub(crate) const STARTS_KEPT: usize = 8;
+/// How often there must be news of one start of a device after news of another, within how many milliseconds, until its key is used twice:
+/// what comes late by way of others may look so once or twice.
+pub(crate) const STARTS_RETURNS: usize = 4;
+pub(crate) const STARTS_WITHIN_MS: i64 = 15 * 60 * 1000;
 /// After which silence what was heard of a device is forgotten, in milliseconds.
 pub(crate) const SILENT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 /// How often the picture of the others is looked at, where nothing wakes it.

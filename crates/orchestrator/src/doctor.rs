@@ -1,12 +1,13 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{clock, data_dir::DataDir, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
+use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
 use domain::{
     Did, PatchId, Problem, Rid, Timestamp,
     event::{Body, Event, kind},
+    org::KeyKind,
     run::Run,
 };
-use forge::OrgState;
+use forge::{OrgState, Undone};
 use sandbox::Finding;
 use std::{path::Path, process::Command};
 use store::Order;
@@ -183,7 +184,8 @@ fn place(org: &Org, state: &OrgState, rid: &Rid) -> Option<String> {
     if org.rid == *rid { Some("the org's repository".to_owned()) } else { project().map(|project| format!("the project {}", project.name)) }
 }
 
-/// Changes of the org, or on a project's default branch, that do not count since a line was joined: a finding for each line, for some days.
+/// Changes of the org, or on a project's default branch, that do not count since a line was joined: a finding for each line, for some days;
+/// where a device or member belongs to the org again so, for as long as that is so.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -192,10 +194,14 @@ pub fn aside(org: &Org) -> Result<Vec<Finding>, Problem> {
     let (state, now) = (org.remote.org(), clock::now());
     let finding = |event: Event| {
         let Body::LineRejoined(line) = event.body else { return None };
-        let until = Some(told_until(event.at)).filter(|until| now < *until)?;
-        let place = place(org, &state, &line.repository)?;
-        let changes = org.forge.left_aside(&line.repository, &line.key, &line.aside, limits::ASIDE_NAMED_MAX + 1);
-        not_counted(&place, event.at, until, changes)
+        let (until, place) = (told_until(event.at), place(org, &state, &line.repository)?);
+        let (rid, key, aside) = (&line.repository, &line.key, &line.aside);
+        let of_org = *rid == org.rid;
+        let undone = if of_org { org.forge.undone_removals(rid, key, aside, &state) } else { Ok(vec![]) };
+        let changes = if now < until { org.forge.left_aside(rid, key, aside, limits::ASIDE_NAMED_MAX + 1) } else { Ok(vec![]) };
+        let left = undone.and_then(|undone| Ok((undone, changes?)));
+        let next = if of_org { changes_again(until) } else { merges_again(until) };
+        not_counted(&place, event.at, next, left)
     };
     Ok(joined.into_iter().filter_map(finding).collect())
 }
@@ -204,26 +210,41 @@ fn told_until(joined: Timestamp) -> Timestamp {
     joined.plus_ms(limits::ASIDE_TOLD_DAYS * 24 * 60 * 60 * 1000)
 }
 
-/// That these changes do not count, of which there may be more than are named; none where there are none.
-fn not_counted(place: &str, since: Timestamp, until: Timestamp, changes: Result<Vec<String>, Problem>) -> Option<Finding> {
-    let named = match changes {
-        Ok(changes) if changes.is_empty() => return None,
-        Ok(changes) => {
+/// What to do about changes of the org.
+fn changes_again(until: Timestamp) -> String {
+    format!(
+        "Look whether they are still wanted, and make these changes again, removals first. Whether others were made again cannot be seen: \
+         they are told until {}, removals until they are made.",
+        until.minute()
+    )
+}
+
+/// What to do about changes on a project's default branch.
+fn merges_again(until: Timestamp) -> String {
+    format!(
+        "Look whether they are still wanted, and merge them again. They are told until they are on the default branch again, or until {}.",
+        until.minute()
+    )
+}
+
+/// That these changes do not count: whom they removed, all of them, and what they were, of which there may be more than are named. None
+/// where there are none.
+fn not_counted(place: &str, since: Timestamp, next: String, left: Result<(Vec<Undone>, Vec<String>), Problem>) -> Option<Finding> {
+    let (removals, named) = match left {
+        Ok((undone, changes)) if undone.is_empty() && changes.is_empty() => return None,
+        Ok((undone, changes)) => {
             let named: Vec<String> = changes.iter().take(limits::ASIDE_NAMED_MAX).map(|title| format!("“{title}”")).collect();
             let more = if changes.len() > named.len() { ", and more" } else { "" };
-            format!("{}{more}.", named.join(", "))
+            let named =
+                if named.is_empty() { String::new() } else { format!(" It is as if these had not been made: {}{more}.", named.join(", ")) };
+            (belong_again(&undone), named)
         }
-        Err(problem) => format!("which ones cannot be read: {} {}", problem.what, problem.why.unwrap_or_default()),
+        Err(problem) => (String::new(), format!(" Which ones cannot be read: {} {}", problem.what, problem.why.unwrap_or_default())),
     };
     let detail = format!(
-        "Changes of {place} that were made here after the disk of this device, or a backup, was put back do not count since {}: others had \
-         changed it too, and theirs count. It is as if these had not been made: {named}",
+        "{removals}Changes of {place} that were made here after the disk of this device, or a backup, was put back do not count since {}: \
+         others had changed it too, and theirs count.{named}",
         since.minute()
-    );
-    let next = format!(
-        "Look whether they are still wanted, and make these changes again; a device or member that was removed so belongs to the org again \
-         until then. Whether that was done cannot be seen: this is told until {}.",
-        until.minute()
     );
     Some(Finding { what: "changes that do not count".into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) })
 }
@@ -262,6 +283,18 @@ fn not_heard(place: &str, show: &str, patches: &[PatchId]) -> Option<Finding> {
     Some(Finding { what: "words that do not count".into(), ok: false, detail, next: Some(next) })
 }
 
+/// Whose removals do not count, each with what makes it again; nothing where there are none.
+fn belong_again(undone: &[Undone]) -> String {
+    let one = |undone: &Undone| {
+        let (name, lost) = (domain::shown(&undone.name), if undone.lost { " --lost" } else { "" });
+        let (who, device) = if undone.of == KeyKind::Device { ("the device", " --device") } else { ("the member", "") };
+        let was = if undone.lost { ", removed as lost or stolen" } else { "" };
+        format!("{who} {name}{was} (again: meshwork org remove {name}{device}{lost})")
+    };
+    let all: Vec<String> = undone.iter().map(one).collect();
+    if all.is_empty() { String::new() } else { format!("Removed here, and in the org again: {}. ", all.join("; ")) }
+}
+
 /// That no guests are taken, since what the owner lends cannot be read.
 fn unread_policy(org: &Org) -> Option<Finding> {
     let problem = lending::now(org).broken?;
@@ -275,7 +308,7 @@ fn unread_policy(org: &Org) -> Option<Finding> {
 /// When the org cannot be read.
 pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
     let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(lines(org)).chain(aside(org)?).chain(left_out(org, false));
+    let found = found.chain(doubled::findings(org)).chain(lines(org)).chain(aside(org)?).chain(left_out(org, false));
     let found = found.chain(tailnet::finding(org)).chain(tailnet::amiss(org)).chain(remote::not_here(org)).chain(unread_policy(org));
     Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
 }
@@ -344,16 +377,37 @@ mod tests {
         let since = Timestamp(0);
         let until = told_until(since);
         assert_eq!(until.minute(), "1970-01-08 00:00 UTC");
-        let told = |changes| not_counted("the org's repository", since, until, changes);
-        let titles = |count: usize| Ok((0..count).map(|n| format!("Change {n}")).collect());
+        let told = |left| not_counted("the org's repository", since, changes_again(until), left);
+        let titles = |count: usize| Ok((vec![], (0..count).map(|n| format!("Change {n}")).collect()));
         assert!(told(titles(0)).is_none());
         let few = told(titles(2)).unwrap();
+        assert!(few.detail.starts_with("Changes of the org's repository"), "{few:?}");
         assert!(!few.ok && few.detail.ends_with("“Change 0”, “Change 1”."), "{few:?}");
         assert!(few.detail.contains("since 1970-01-01 00:00") && few.next.is_some_and(|next| next.contains("make these changes again")));
         let many = told(titles(limits::ASIDE_NAMED_MAX + 1)).unwrap();
         assert!(many.detail.ends_with("“Change 2”, and more."), "{many:?}");
         let unread = told(Err(Problem::unavailable("The disk is gone."))).unwrap();
         assert!(unread.detail.ends_with("cannot be read: The disk is gone."), "{unread:?}");
+        let project = merges_again(until);
+        assert!(!project.contains("remov") && !project.contains("cannot be seen") && project.contains("1970-01-08"), "{project}");
+    }
+
+    #[test]
+    fn whose_removal_does_not_count_is_named_first_with_what_removes_them_again_however_many_they_are() {
+        let one = |n: usize| Undone { name: format!("box{n}"), of: KeyKind::Device, lost: true };
+        let mut undone: Vec<Undone> = (0..=limits::ASIDE_NAMED_MAX).map(one).collect();
+        undone.push(Undone { name: "cara".into(), of: KeyKind::Member, lost: false });
+        let titles = vec!["Set the agent one".to_owned(); limits::ASIDE_NAMED_MAX + 1];
+        let told = |undone, titles| not_counted("the org's repository", Timestamp(0), String::new(), Ok((undone, titles))).unwrap();
+        let all = told(undone.clone(), titles).detail;
+        assert!(all.starts_with("Removed here, and in the org again: the device box0, removed as lost or stolen (again: "), "{all}");
+        for n in 0..=limits::ASIDE_NAMED_MAX {
+            assert!(all.contains(&format!("meshwork org remove box{n} --device --lost)")), "{all}");
+        }
+        assert!(all.contains("the member cara (again: meshwork org remove cara). Changes of"), "{all}");
+        assert!(all.ends_with("and more."), "{all}");
+        let later = told(undone, vec![]).detail;
+        assert!(later.contains("box0 --device --lost") && later.ends_with("theirs count."), "{later}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod credentials;
 pub mod data_dir;
 pub mod dispatch;
 pub mod doctor;
+mod doubled;
 pub mod fault;
 #[cfg(test)]
 mod fixtures;

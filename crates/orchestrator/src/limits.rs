@@ -370,6 +370,9 @@ pub(crate) const ASIDE_TOLD_DAYS: u64 = 7;
 /// How many of these changes are named, the newest, or patches; and of how many joined lines that is told, the latest.
 pub(crate) const ASIDE_NAMED_MAX: usize = 3;
 pub(crate) const ASIDE_LINES_MAX: usize = 16;
+/// For how many days it is told that a credential was taken out which came back with an older disk; and of how many, the latest.
+pub(crate) const CREDENTIAL_TOLD_DAYS: u64 = 7;
+pub(crate) const CREDENTIALS_TOLD_MAX: usize = 64;
 /// How often the lines of one key are joined in one repository with what one device has within [`LINE_JOINS_WITHIN`]: a key that is used on
 /// two machines forks without end.
 pub(crate) const LINE_JOINS_MAX: usize = 4;

@@ -6,7 +6,7 @@ mod record;
 use crate::{
     admission,
     caller::Caller,
-    clock, command,
+    clock, command, credentials,
     data_dir::{DataDir, Lock, OrgDir, make_private, write_private},
     dispatch,
     fault::Fault,
@@ -216,6 +216,7 @@ impl Org {
     pub async fn open(machine: &Arc<Machine>, name: &OrgName) -> Result<Arc<Self>, Problem> {
         let (data, name, options, anew) = (machine.data.clone(), name.clone(), machine.options.clone(), machine.anew.clone());
         let org = blocking(move || Self::parts(&data, &name, options, anew)).await?;
+        credentials::take_out_removed(&org).await?;
         admission::tell_room(&org).await?;
         let closed = org.closing.subscribe();
         host::serve(Arc::downgrade(&org), org.hub.clone(), &org.dir.host_socket(), until(closed)).await?;

@@ -12,6 +12,8 @@ pub const CLAIM: &str = "claim";
 pub const COMMENT: &str = "comment";
 /// The [`super::Event`] of a [`super::LineRejoined`] by which branches were kept aside, by repository, key and the signature that was left.
 pub const ASIDE: &str = "aside";
+/// The [`super::Event`] by which a credential was set or removed last, by its name.
+pub const CREDENTIAL: &str = "credential";
 /// A [`crate::project::MirrorState`], by project.
 pub const MIRROR: &str = "mirror";
 /// A [`crate::join::Invite`], by its id.

@@ -112,6 +112,7 @@ pub fn project(event: &Event, before: Before<'_>) -> Result<Vec<Projected>, Prob
         Body::LineRejoined(line) if !line.aside.is_empty() => {
             out.push(put(kind::ASIDE, &format!("{} {} {}", line.repository, line.key, line.ours), event)?);
         }
+        Body::CredentialSet { name } | Body::CredentialRemoved { name } => out.push(put(kind::CREDENTIAL, name.as_str(), event)?),
         Body::SharesTaken { taken } => out.push(put(kind::SHARES, kind::OWN, taken)?),
         Body::CommandModelSet { settings } => out.push(put(kind::COMMAND, crate::command::SETTINGS, settings)?),
         Body::CommandModelCalled(call) => {

@@ -5,10 +5,10 @@ use domain::{Did, Oid, Problem, org::Revoked, role::Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where they are listed.
-pub(super) const FILE: &str = "revoked.toml";
+pub(crate) const FILE: &str = "revoked.toml";
 
 /// What is listed; nothing where that cannot be read.
-pub(super) fn read(files: &BTreeMap<String, Vec<u8>>) -> Revoked {
+pub(crate) fn read(files: &BTreeMap<String, Vec<u8>>) -> Revoked {
     let text = files.get(FILE).and_then(|content| std::str::from_utf8(content).ok());
     text.and_then(|text| toml::from_str(text).ok()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@
 use super::{
     Heard,
     datagram::Member,
+    doubles::Doubles,
     dropped::{Counters, Reason},
 };
 use crate::limits;
@@ -33,6 +34,7 @@ pub(super) struct Ledger {
     /// Which version of each state's value was judged.
     judged: HashMap<ChitchatId, Version>,
     heard: BTreeMap<Did, Heard>,
+    doubles: Doubles,
     changed: bool,
 }
 
@@ -45,15 +47,21 @@ pub(super) struct Value {
 
 impl Ledger {
     pub(super) fn new(org: OrgName, own: Did, member: Member, counters: Arc<Counters>) -> Self {
-        Self { org, own, member, counters, judged: HashMap::new(), heard: BTreeMap::new(), changed: false }
+        let (judged, heard, doubles) = (HashMap::new(), BTreeMap::new(), Doubles::default());
+        Self { org, own, member, counters, judged, heard, doubles, changed: false }
     }
 
-    /// What is new in the states of others. Also forgets about states that are gone.
+    /// Whose keys are used twice, at any later moment.
+    pub(super) fn doubles(&self) -> Doubles {
+        self.doubles.clone()
+    }
+
+    /// What is new in the states of all, this device too. Also forgets about states that are gone.
     pub(super) fn news(&mut self, chitchat: &Chitchat) -> Vec<Value> {
         let states = chitchat.node_states();
         self.judged.retain(|id, _| states.contains_key(id));
         let mut news = vec![];
-        for (id, state) in states.iter().filter(|(id, _)| *id.node_id != *self.own.as_str()) {
+        for (id, state) in states {
             let value = state.get_versioned(KEY).filter(|value| !value.is_deleted());
             if let Some(value) = value.filter(|value| self.judged.get(id) != Some(&value.version)) {
                 news.push(Value { id: id.clone(), version: value.version, text: value.value.clone() });
@@ -74,7 +82,15 @@ impl Ledger {
             return;
         }
         self.judged.insert(value.id, value.version);
-        let Some(announcement) = self.believed(&device, &value.text) else {
+        let believed = self.believed(&device, &value.text);
+        if let Some(announcement) = &believed {
+            self.doubles.note(announcement, at);
+        }
+        // What others forge of this device comes back here, and is put right by what it says itself.
+        if device == self.own {
+            return;
+        }
+        let Some(announcement) = believed else {
             tracing::debug!(%device, "an announcement was not signed by the device that it is about");
             return self.counters.count(Reason::Forged);
         };
@@ -104,6 +120,7 @@ impl Ledger {
     /// cannot judge it, silence says nothing.
     pub(super) fn settle(&mut self, live: &BTreeSet<Arc<str>>, at: Timestamp, judges: Judges) {
         let (member, mut changed) = (&self.member, self.changed);
+        self.doubles.retain(|device| member(device));
         self.heard.retain(|device, heard| {
             let now = live.contains(device.as_str());
             if now != heard.live && (now || judges == Judges::All) {

@@ -12,6 +12,7 @@
 
 mod codec;
 mod datagram;
+mod doubles;
 mod dropped;
 mod keeper;
 mod ledger;
@@ -21,6 +22,7 @@ mod sessions;
 mod transport;
 mod trips;
 
+pub use doubles::Doubles;
 pub use dropped::Dropped;
 pub use place::{Mover, Place};
 pub use trips::RoundTrips;
@@ -90,6 +92,7 @@ pub struct Gossip {
     heard: watch::Receiver<Arc<BTreeMap<Did, Heard>>>,
     counters: Arc<Counters>,
     trips: RoundTrips,
+    doubles: Doubles,
     keeper: JoinHandle<()>,
     stop: DropGuard,
 }
@@ -115,6 +118,7 @@ impl Gossip {
         let opener = Opener::new(org.clone(), member.clone(), sessions, trips.clone(), now.clone());
         let transport = Authenticated::new(socket, sealer, opener, counters.clone());
         let ledger = Ledger::new(org.clone(), device.clone(), member, counters.clone());
+        let doubles = ledger.doubles();
         let part = Part { org, devices, device, generation, place, transport };
         let chitchat = part.spawn().await.map_err(Problem::internal)?;
 
@@ -140,7 +144,7 @@ impl Gossip {
             held_up: None,
         };
         let keeper = tokio::spawn(keeper.run(chitchat));
-        Ok(Self { mover, seeds, announced, heard: picture, counters, trips, keeper, stop: stop.drop_guard() })
+        Ok(Self { mover, seeds, announced, heard: picture, counters, trips, doubles, keeper, stop: stop.drop_guard() })
     }
 
     /// Where it listens.
@@ -181,6 +185,11 @@ impl Gossip {
     /// How long it takes to the other devices and back, as it is known now.
     pub fn round_trips(&self) -> RoundTrips {
         self.trips.clone()
+    }
+
+    /// Whose keys are used by two processes at once, this device's own among them.
+    pub fn doubles(&self) -> Doubles {
+        self.doubles.clone()
     }
 
     /// Says at any later moment what was dropped since the start, also to who does not hold this.

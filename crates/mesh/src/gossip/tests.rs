@@ -44,6 +44,7 @@ pub(super) fn announcement(device: &Key, number: u64) -> Announcement {
         device: device.did(),
         number,
         at: Timestamp(1_800_000_000_000),
+        started: Timestamp(1_800_000_000_000),
         capacity,
         condition: Condition::default(),
         reclaimed: None,

@@ -43,6 +43,8 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     two.share().await;
     done_at_bobs(&two, "T001").await;
     let adas = device(&two.ada).await;
+    let set = two.ada.run_with(&["credential", "set", "leaked"], "a key").await;
+    assert_eq!(set.code, 0, "{set:?}");
     two.ada.end().await;
     let older = two.ada.folder().join("older");
     copy_folder(&two.ada.data(), &older);
@@ -50,6 +52,7 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     // It goes on, and Bob's device hears of it.
     two.ada.begin().await;
     two.in_touch().await;
+    two.ada.ok(&["credential", "remove", "leaked"]).await;
     let (run, lost) = done_at_bobs(&two, "T002").await;
     let before = journal(&two.ada).await;
     let last = before.last().unwrap()["seq"].as_u64().unwrap();
@@ -81,6 +84,12 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     assert_eq!(now.iter().find(of_new).unwrap()["seq"].as_u64(), Some(after + 1));
     let kept = two.ada.ok(&["run", "show", &run]).await;
     assert_eq!((&kept["state"], &kept["patch"]), (&lost["state"], &lost["patch"]), "{kept:#}");
+
+    // What she had removed is not back.
+    let credentials = two.ada.act("credential.list", json!({})).await;
+    assert_eq!(credentials, json!([]), "it was taken out of the vault again");
+    let told = two.ada.act("device.doctor", json!({})).await;
+    assert!(told.as_array().unwrap().iter().any(|one| one["what"] == "credential leaked"), "{told:#}");
 
     // Both know the same, and go on.
     two.in_touch().await;

@@ -315,9 +315,11 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
             found.extend(crate::doctor::clocks(&org)?);
             found.extend(crate::removed::finding(&org));
             found.extend(crate::doctor::put_back(&org));
+            found.extend(crate::doubled::findings(&org));
             found.extend(crate::doctor::lines(&org));
             found.extend(crate::doctor::aside(&org)?);
             found.extend(crate::doctor::left_out(&org, true));
+            found.extend(crate::credentials::taken_out(&org)?);
             found.extend(crate::doctor::journals(&org));
             found.extend(crate::tailnet::finding(&org));
             found.extend(crate::tailnet::amiss(&org));

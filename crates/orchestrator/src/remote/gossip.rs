@@ -10,7 +10,7 @@ use crate::{
     tailnet::in_tailnet,
 };
 use domain::{
-    Did, Problem,
+    Did, Problem, Timestamp,
     announcement::{self, Announcement, WaitingRun},
     capacity::{Capacity, Resources, Taken},
     event::Body,
@@ -19,7 +19,7 @@ use domain::{
     manifest::Class,
 };
 use identity::{certificate::Sign, envelope};
-use mesh::{Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips, tailnet::policy};
+use mesh::{Doubles, Dropped, Gossip, GossipConfig, Heard, Mover, Place, RoundTrips, tailnet::policy};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -43,11 +43,18 @@ pub(super) struct Open {
     pub(super) heard: AllHeard,
     pub(super) round_trips: RoundTrips,
     dropped: Box<dyn Fn() -> Dropped + Send + Sync>,
+    doubles: Doubles,
+    started: Timestamp,
 }
 
 /// What of the others' gossip was dropped since the start, by reason; nothing before gossip is open.
 pub fn dropped(org: &Org) -> Vec<(&'static str, u64)> {
     org.remote.gossip.get().map(|open| (open.dropped)().by_reason().to_vec()).unwrap_or_default()
+}
+
+/// The devices whose key two processes use now, this one too, each with when that was noticed last; nothing before gossip is open.
+pub(crate) fn doubles(org: &Org) -> BTreeMap<Did, Timestamp> {
+    org.remote.gossip.get().map(|open| open.doubles.at(clock::now())).unwrap_or_default()
 }
 
 /// Begins to hear the gossip of the org's devices.
@@ -63,6 +70,7 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
     let known = org.remote.known.clone();
     let member: Arc<dyn Fn(&Did) -> bool + Send + Sync> =
         Arc::new(move |did: &Did| known.read().unwrap_or_else(PoisonError::into_inner).contains(did));
+    let at = clock::now();
     let started = Gossip::start(GossipConfig {
         org: org.name.clone(),
         device: org.device.clone(),
@@ -72,14 +80,15 @@ pub(crate) async fn listen(org: &Arc<Org>) -> Result<Gossip, Problem> {
         listen,
         advertised,
         // Of two starts the later one counts.
-        generation: u64::try_from(clock::now().0).unwrap_or_default(),
+        generation: u64::try_from(at.0).unwrap_or_default(),
         now: Arc::new(clock::now),
     });
     let next = "Give another address of this machine with --gossip-listen (port 0 takes a free one).";
     let gossip = started.await.map_err(|problem| problem.next(next))?;
     let (mover, home) = (gossip.mover(), gossip.mover().place());
     let (heard, round_trips, dropped) = (gossip.heard(), gossip.round_trips(), gossip.drops());
-    let _ = org.remote.gossip.set(Open { mover, home, heard, round_trips, dropped });
+    let doubles = gossip.doubles();
+    let _ = org.remote.gossip.set(Open { mover, home, heard, round_trips, dropped, doubles, started: at });
     Ok(gossip)
 }
 
@@ -287,6 +296,7 @@ async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<O
         device: org.device.clone(),
         number,
         at,
+        started: org.remote.gossip.get().map_or(at, |open| open.started),
         capacity: told.capacity,
         condition: told.condition,
         reclaimed: told.reclaimed,
@@ -315,5 +325,5 @@ fn news(said: &Announcement) -> Announcement {
     let free = Resources { disk_bytes: 0, memory_bytes, ..said.capacity.free };
     let capacity = Capacity { free, ..said.capacity.clone() };
     let condition = Condition { idle_s: None, battery_percent: None, ..said.condition };
-    Announcement { number: 0, at: domain::Timestamp(0), capacity, condition, ..said.clone() }
+    Announcement { number: 0, at: Timestamp(0), capacity, condition, ..said.clone() }
 }

@@ -3,7 +3,7 @@
 
 use super::reach::probe_next;
 use crate::{
-    fault, limits,
+    doubled, fault, limits,
     org::Org,
     removed::{self, Removed},
 };
@@ -99,6 +99,10 @@ fn publish(org: &Org, own: Option<&Device>, devices: usize) -> Result<(), Proble
     if now == *own || !org.forge.delegates(&org.rid)?.contains(&org.member) {
         return Ok(());
     }
+    if doubled::here(org) {
+        // Each of the two would write its own over the other's without end.
+        return Err(Problem::conflict("A copy of this device runs on another machine.").next("meshwork doctor says what to do."));
+    }
     let text = toml::to_string_pretty(&now).map_err(Problem::internal)?;
     let file = (format!("devices/{}.toml", now.name), Some(fault::written(text).into_bytes()));
     org.forge.change_org(&org.rid, &format!("Addresses of {}", now.name), &[file])?;
@@ -117,8 +121,12 @@ fn at_present(org: &Org, own: &Device) -> Result<Device, Problem> {
     })
 }
 
-/// That this device is not where the org says, as a finding of the doctor: what it may not publish by itself an owner must.
+/// That this device is not where the org says, as a finding of the doctor: what it may not publish by itself an owner must. Not
+/// while a copy of it runs elsewhere: who follows this would hand the device over to the copy.
 pub(crate) fn moved(org: &Org) -> Option<Finding> {
+    if doubled::here(org) {
+        return None;
+    }
     let state = org.remote.org();
     let own = state.device_of(&org.device).filter(|_| state.devices.len() > 1)?;
     let now = at_present(org, own).ok()?;

@@ -53,7 +53,7 @@ pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all};
 pub(crate) use gateway::outward;
 pub use gossip::dropped as gossip_dropped;
-pub(crate) use gossip::{announce, enter_tailnet, leave_tailnet, listen, waiting_here};
+pub(crate) use gossip::{announce, doubles, enter_tailnet, leave_tailnet, listen, waiting_here};
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
 pub(crate) use journals::{Copied, CopyState, keep as keep_journals};

@@ -84,6 +84,12 @@ impl Lines {
         lock(&self.stuck).iter().map(|(of, stuck)| (of.clone(), stuck.clone())).collect()
     }
 
+    /// Whether a line was joined so often lately that it is not joined any more with what some device has.
+    pub(crate) fn joined_too_often(&self, now: Instant) -> bool {
+        let lately = |joined: &&Instant| now.saturating_duration_since(**joined) < limits::LINE_JOINS_WITHIN;
+        lock(&self.joined).values().any(|times| times.iter().filter(lately).count() >= limits::LINE_JOINS_MAX)
+    }
+
     /// Whether a key's lines may be joined once more with what a device has.
     fn may_join(&self, of: &Of, at: &Did, now: Instant) -> Result<(), Problem> {
         let mut all = lock(&self.joined);
@@ -365,10 +371,12 @@ mod tests {
         let (lines, of, other, start) = (Lines::default(), of("a"), of("b"), Instant::now());
         let (here, there) = (did("c"), did("d"));
         for _ in 0..limits::LINE_JOINS_MAX {
+            assert!(!lines.joined_too_often(start));
             assert!(lines.may_join(&of, &here, start).is_ok());
             lines.note_joined(&of, &here, start);
         }
         let problem = lines.may_join(&of, &here, start).unwrap_err();
+        assert!(lines.joined_too_often(start) && !lines.joined_too_often(start + limits::LINE_JOINS_WITHIN));
         assert!(problem.kind == Kind::Conflict && problem.next.is_some(), "{problem}");
         assert!(lines.may_join(&other, &here, start).is_ok(), "another key is none of it");
         assert!(lines.may_join(&of, &there, start).is_ok(), "what one device repeats keeps nothing of another's away");

@@ -47,6 +47,26 @@ fn only_what_a_device_signed_of_itself_for_this_org_is_believed() {
 }
 
 #[test]
+fn whose_key_two_processes_use_is_known_also_of_this_device_itself() {
+    let mut ledger = ledger();
+    for about in [1, 9] {
+        let said = |started, number| Announcement { started: Timestamp(started), ..announcement(&key(about), number) };
+        for version in 1..=6 {
+            ledger.judge(value(about, 1, version, sealed(&key(about), &said(1, 2 * version))), AT);
+            ledger.judge(value(about, 2, version, sealed(&key(about), &said(2, 2 * version + 1))), AT);
+            // What is signed by another one says nothing.
+            ledger.judge(value(2, version, 1, sealed(&key(1), &said(version.cast_signed(), version))), AT);
+        }
+    }
+    let doubles: Vec<Did> = ledger.doubles().at(AT).into_keys().collect();
+    assert!(doubles.len() == 2 && [1, 9].iter().all(|about| doubles.contains(&key(*about).did())), "{doubles:?}");
+    assert_eq!(number(&ledger, 9), None, "it is not one of the others");
+    ledger.member = Arc::new(|_: &Did| false);
+    ledger.settle(&BTreeSet::new(), AT, Judges::All);
+    assert!(ledger.doubles().at(AT).is_empty());
+}
+
+#[test]
 fn a_lower_number_is_ignored_in_whatever_generation_it_comes() {
     let mut ledger = ledger();
     let text = |number| sealed(&key(1), &announcement(&key(1), number));
