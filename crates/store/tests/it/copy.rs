@@ -257,7 +257,8 @@ fn two_lines(dir: &Path, one: &[&[&str]], other: &[&[&str]]) -> [JournalCopy; 2]
 fn whoever_has_one_line_of_a_journal_and_whoever_has_the_other_come_to_the_same() {
     let longer: &[&[&str]] = &[&["both", "there"], &["more"]];
     // They part in the midst of a group here, and there; and two are of one length.
-    let cases: [(&[&[&str]], &[&[&str]]); 3] =
+    type Line<'a> = &'a [&'a [&'a str]];
+    let cases: [(Line<'_>, Line<'_>); 3] =
         [(&[&["both", "here"]], longer), (longer, &[&["both"], &["here"]]), (&[&["here"]], &[&["there"]])];
     for (one, other) in cases {
         let dir = tempfile::tempdir().unwrap();
