@@ -27,7 +27,9 @@ pub(crate) fn within(state: &OrgState, sentence: &str) -> String {
     }
     let members = state.members.values().flat_map(|member| member.keys.iter().map(move |key| (&key.did, &member.name)));
     let devices = state.devices.values().map(|device| (&device.did, &device.name));
-    members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name))
+    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name));
+    let gone = state.revoked.iter().chain(&state.ended).filter_map(|gone| Some((&gone.did, state.called(&gone.did)?)));
+    gone.fold(text, |text, (key, name)| text.replace(key.as_str(), &name))
 }
 
 /// What this machine is called.
