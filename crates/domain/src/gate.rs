@@ -66,7 +66,15 @@ pub enum Missing {
         /// The device.
         by: Did,
     },
+    /// Nobody whose work is taken made its latest revision.
+    MadeBy {
+        /// By whom it was made, to go on after “Its latest revision”.
+        whom: String,
+    },
 }
+
+/// What is to be done with a patch that nobody made whose work is taken.
+pub const PROPOSE_ANEW: &str = "Have a member look at it and propose it in their own name; or close it, and run its task again.";
 
 impl Missing {
     /// Where its task is another's by now, so that nothing that is done to the patch opens its gate: what happened, and the way out. That
@@ -118,6 +126,7 @@ impl Missing {
                     "The check “{name}” failed: {log} Where a tool or a package is missing: the sandbox has no network; the guide's part on toolchains and packages says how they get in."
                 )
             }
+            Self::MadeBy { whom } => format!("Its latest revision {whom} {PROPOSE_ANEW}"),
             Self::Accepted { .. } | Self::Ticked { .. } | Self::TakenOver { .. } => {
                 self.settled().map(|(what, next)| format!("{what} {next}")).unwrap_or_default()
             }
