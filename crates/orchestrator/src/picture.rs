@@ -140,7 +140,7 @@ pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
 /// The same in words for a person; nothing where none is away.
 pub(crate) fn away_text(state: &OrgState, away: Option<&Whose>) -> String {
     let Some(away) = away else { return String::new() };
-    let name = state.device_of(&away.device).map_or(away.device.as_str(), |device| device.name.as_str());
+    let name = state.called(&away.device).unwrap_or_else(|| away.device.to_string());
     match away.as_of {
         Some(at) => format!("{name} is away: this is as of {}.", at.minute()),
         None => format!("{name} is away: what it does now is not known."),
