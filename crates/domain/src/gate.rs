@@ -331,7 +331,10 @@ mod tests {
         assert_eq!(standing(&accepted, &[]), PatchStanding::ToMerge);
         assert_eq!(standing(&accepted, &[second.clone(), failed]), PatchStanding::ChecksFailed);
         assert_eq!(standing(&accepted, &[second]), PatchStanding::ToReview);
-        assert_eq!(standing(&accepted, &[Missing::Unmerged]), PatchStanding::GateShut);
+        let by_nobody = Missing::MadeBy { whom: "was made by a key of nobody.".into() };
+        for shuts in [Missing::Unmerged, by_nobody] {
+            assert_eq!(standing(&accepted, &[shuts]), PatchStanding::GateShut);
+        }
         let refused = patch(vec![(1, Verdict::Accept), (2, Verdict::Reject)]);
         assert_eq!(standing(&refused, &[]), PatchStanding::ChangesRequested);
         assert_eq!(standing(&Patch { state: PatchState::Archived, ..refused }, &[]), PatchStanding::Closed);

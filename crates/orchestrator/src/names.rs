@@ -47,6 +47,28 @@ pub(crate) fn file_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{did, member, state};
+    use domain::{
+        Timestamp,
+        org::{KeyKind, Revocation},
+        role::Role,
+    };
+
+    #[test]
+    fn who_was_removed_is_called_as_before_with_a_word_that_they_were() {
+        let gone = |letter, kind, name: Option<&str>| Revocation {
+            did: did(letter),
+            kind,
+            at: Timestamp(0),
+            why: String::new(),
+            name: name.map(str::to_owned),
+        };
+        let revoked = vec![gone('g', KeyKind::Device, Some("old-box"))];
+        let ended = vec![gone('h', KeyKind::Member, Some("bob")), gone('k', KeyKind::Device, None)];
+        let state = OrgState { members: [member("ada", Role::Owner, &['a'])].into(), revoked, ended, ..state() };
+        let sentence = format!("{} {} {} {}", did('A'), did('g'), did('h'), did('k'));
+        assert_eq!(within(&state, &sentence), format!("ada old-box (removed) bob (removed) {}", did('k')));
+    }
 
     #[test]
     fn a_member_has_a_name_that_can_be_a_files_and_that_is_theirs_alone() {

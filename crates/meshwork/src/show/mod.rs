@@ -36,9 +36,10 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
     typed(&value[key])
 }
 
-/// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is followed.
+/// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is
+/// followed, nor of a removed one, of which nothing more comes: its name says that.
 fn as_of(value: &Value, names: &Names) -> String {
-    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable);
+    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable && !whose.removed);
     let Some(whose) = away("whose").or_else(|| away("away")) else { return String::new() };
     let device = names.of(&whose.device);
     match whose.as_of {
@@ -78,6 +79,10 @@ impl Names {
             for key in member["keys"].as_array().into_iter().flatten() {
                 add(&key["did"], &member["name"]);
             }
+        }
+        for gone in list("revoked").into_iter().chain(list("ended")) {
+            let named = gone["name"].as_str().map(|name| json!(format!("{name} (removed)")));
+            add(&gone["did"], &named.unwrap_or_default());
         }
         Self(names)
     }
