@@ -231,7 +231,7 @@ impl Ready {
                 .next("Look at it, and merge again."));
         }
         let (known, state) = (Known::of(org), org.state()?);
-        let author = Author::of(&known, &state, project, &now)?;
+        let author = self.author.by_now(&state, &now);
         author.known(&now)?;
         let of_task = rivals::task_of(&known, &now, &author)?;
         let now = provenance::by_person(&*org.rights()?, now);

@@ -259,6 +259,22 @@ impl Author {
         removed.map_or_else(|| Self::Run(Box::new(run.clone())), |removed| Self::Removed(Removed { by_run: true, ..removed }))
     }
 
+    /// The same after a while, by who was removed meanwhile; what was signed is not judged again.
+    pub(crate) fn by_now(&self, state: &OrgState, patch: &Patch) -> Self {
+        let removed = || {
+            let latest = patch.revisions.last()?;
+            Removed::of(state, &latest.author, trace::delegated_by(latest).as_ref())
+        };
+        let gone = match self {
+            Self::Run(run) => return Self::of_run(state, run),
+            Self::Member => removed(),
+            // What it made before stays, unless its keys were lost.
+            Self::RunElsewhere => removed().filter(|removed| removed.lost),
+            Self::Removed(_) | Self::Unknown | Self::Unread(_) => None,
+        };
+        gone.map_or_else(|| self.clone(), Self::Removed)
+    }
+
     /// The run, where this journal knows it.
     pub(crate) fn run(&self) -> Option<&Run> {
         match self {
@@ -413,6 +429,12 @@ mod tests {
         let run = crate::admission::new_run(id, Class::Agent, "demo".parse().unwrap(), key(97), key(98), Timestamp(0));
         let taken = |lost| Author::of_run(&without(lost), &run).missing().is_none();
         assert_eq!([false, true].map(taken), [true, false]);
+        // Also where it was lost while the checks of its patch ran.
+        let author = Author::Run(Box::new(run.clone()));
+        let by_now = |lost| author.by_now(&without(lost), &patch(50, vec![], vec![])).missing().is_none();
+        assert_eq!([false, true].map(by_now), [true, false]);
+        let by_hand = |author| Author::Member.by_now(&without(false), &patch(author, vec![], vec![])).missing().is_none();
+        assert_eq!([1, 97].map(by_hand), [true, false]);
     }
 
     #[test]
