@@ -16,7 +16,8 @@ pub(super) fn without_removed(state: &OrgState, here: &Did, run: Run) -> Run {
     let at = state.gone(&last).map(|gone| gone.at);
     // What it saved lies there, unless it came to who asked for it.
     let checkpoint = run.checkpoint.filter(|_| run.requester == *here);
-    Run { state: to, reason: Some(reason), ended_at: at.or(run.ended_at), paused: false, questions: vec![], checkpoint, ..run }
+    let ended_at = at.or(run.ended_at);
+    Run { state: to, reason: Some(reason), ended_at, paused: false, questions: vec![], questions_more: 0, checkpoint, ..run }
 }
 
 /// Whether another device was removed from the org, as far as is known here.
