@@ -71,7 +71,15 @@ pub enum Missing {
         /// The device.
         by: Did,
     },
+    /// Nobody whose work is taken made its latest revision.
+    MadeBy {
+        /// By whom it was made, to go on after “Its latest revision”.
+        whom: String,
+    },
 }
+
+/// What is to be done with a patch that nobody made whose work is taken.
+pub const PROPOSE_ANEW: &str = "Have a member look at it and propose it in their own name; or close it, and run its task again.";
 
 impl Missing {
     /// Where its task is another's by now, so that nothing that is done to the patch opens its gate: what happened, and the way out. That
@@ -128,6 +136,7 @@ impl Missing {
                     "The check “{name}” failed: {log} Where a tool or a package is missing: the sandbox has no network; the guide's part on toolchains and packages says how they get in."
                 )
             }
+            Self::MadeBy { whom } => format!("Its latest revision {whom} {PROPOSE_ANEW}"),
             Self::Accepted { .. } | Self::Ticked { .. } | Self::TakenOver { .. } => {
                 self.settled().map(|(what, next)| format!("{what} {next}")).unwrap_or_default()
             }
@@ -334,7 +343,10 @@ mod tests {
         assert_eq!(standing(&accepted, &[]), PatchStanding::ToMerge);
         assert_eq!(standing(&accepted, &[second.clone(), failed]), PatchStanding::ChecksFailed);
         assert_eq!(standing(&accepted, &[second]), PatchStanding::ToReview);
-        assert_eq!(standing(&accepted, &[Missing::Unmerged]), PatchStanding::GateShut);
+        let by_nobody = Missing::MadeBy { whom: "was made by a key of nobody.".into() };
+        for shuts in [Missing::Unmerged, by_nobody] {
+            assert_eq!(standing(&accepted, &[shuts]), PatchStanding::GateShut);
+        }
         let refused = patch(vec![(1, Verdict::Accept), (2, Verdict::Reject)]);
         assert_eq!(standing(&refused, &[]), PatchStanding::ChangesRequested);
         assert_eq!(standing(&Patch { state: PatchState::Archived, ..refused }, &[]), PatchStanding::Closed);

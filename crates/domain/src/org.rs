@@ -120,6 +120,9 @@ pub struct Revocation {
     pub at: Timestamp,
     /// Why, in words.
     pub why: String,
+    /// What people called whose it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Whose key it is.

@@ -22,6 +22,9 @@ pub struct Whose {
     pub as_of: Option<Timestamp>,
     /// Whether its journal is followed now.
     pub reachable: bool,
+    /// Whether the device was removed from the org: nothing more will come of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// A run as one journal has it.
@@ -44,6 +47,8 @@ pub struct ClaimIn {
     pub claim: Claim,
     /// Its latest run.
     pub latest: Option<Run>,
+    /// Whether its device was removed from the org: it keeps nobody from the task any more, and what it brought stays.
+    pub removed: bool,
 }
 
 /// The version of a run that counts, whoever looks; none where nobody tells of it whose word counts.
@@ -91,16 +96,17 @@ impl ClaimIn {
         self.latest.as_ref().is_some_and(|run| !run.state.ended())
     }
 
-    /// Whether nobody else may begin at the task: its run goes on, or its patch is neither merged nor closed.
+    /// Whether nobody else may begin at the task: its run goes on, or its patch is neither merged nor closed. Never that of a device which
+    /// was removed: nobody could end it.
     pub fn holds(&self) -> bool {
         let open = self.claim.patch.is_some() && !self.claim.merged && !self.claim.rejected;
-        self.runs() || (open && self.latest.as_ref().is_none_or(|run| run.state == RunState::Done))
+        !self.removed && (self.runs() || (open && self.latest.as_ref().is_none_or(|run| run.state == RunState::Done)))
     }
 
     /// Whether another claim took this one over, and was not taken over by it in turn. Where both took over at once, neither knowing of the
-    /// other, neither has it.
+    /// other, neither has it; and what a device took over that was removed, nobody has.
     pub fn taken_over_by(&self, other: &Self) -> bool {
-        other.counts() && other.claim.over.contains(&self.journal) && other.claim.turn > self.claim.turn
+        other.counts() && !other.removed && other.claim.over.contains(&self.journal) && other.claim.turn > self.claim.turn
     }
 
     /// Its patch, where that was accepted.
@@ -108,14 +114,15 @@ impl ClaimIn {
         self.claim.patch.as_ref().filter(|_| self.counts() && self.claim.merged)
     }
 
-    /// How far the task came by it.
+    /// How far the task came by it; of two that came as far, that of a removed device stands behind.
     fn far(&self) -> u8 {
-        match (self.claim.merged, self.claim.patch.is_some() && !self.claim.rejected, self.runs()) {
-            (true, ..) => 3,
-            (_, true, _) => 2,
-            (_, _, true) => 1,
-            _ => 0,
-        }
+        let far = match (self.claim.merged, self.claim.patch.is_some() && !self.claim.rejected, self.runs()) {
+            (true, ..) => 7,
+            (_, true, _) => 5,
+            (_, _, true) => 3,
+            _ => 1,
+        };
+        far - u8::from(self.removed)
     }
 }
 
@@ -222,7 +229,7 @@ pub fn rivals(claims: &[ClaimIn]) -> Vec<Rival> {
 }
 
 fn rival(of: &ClaimIn, patch: &PatchId, claims: &[ClaimIn]) -> Rival {
-    let ClaimIn { journal, claim, latest } = of;
+    let ClaimIn { journal, claim, latest, .. } = of;
     // What is said of the claim's patch is not said of those beside it.
     let own = claim.patch.as_ref() == Some(patch);
     let (state, standing) = match (own && claim.merged, own && claim.rejected) {
@@ -343,7 +350,7 @@ mod tests {
         });
         let mut claim: Claim = serde_json::from_value(claim).unwrap();
         change(&mut claim);
-        ClaimIn { journal: did(journal), claim, latest: Some(run) }
+        ClaimIn { journal: did(journal), claim, latest: Some(run), removed: false }
     }
 
     #[test]
@@ -368,6 +375,37 @@ mod tests {
         }
         let back = claim('b', 'b', |c| (c.over, c.turn) = (vec![did('c')], 2), "working");
         assert_eq!(shown('c', &[own, back, taken]), Some(did('b')));
+    }
+
+    #[test]
+    fn the_claim_of_a_removed_device_keeps_nobody_from_the_task_and_what_it_brought_stays() {
+        let gone = |claim: ClaimIn| ClaimIn { removed: true, ..claim };
+        let with = |owner: char, patch: char, change: fn(&mut Claim)| {
+            let set = move |c: &mut Claim| {
+                c.patch = Some(id(patch));
+                change(c);
+            };
+            claim(owner, owner, set, "done")
+        };
+        let (works, review) = (claim('b', 'b', |_| {}, "working"), with('b', 'b', |_| {}));
+        for there in [&works, &review] {
+            assert!(in_the_way(None, there) && !in_the_way(None, &gone(there.clone())), "{there:?}");
+            assert!(!to_take_over(None, &gone(there.clone())), "there is nothing to take over");
+        }
+        // What it took over is not its own any more, and its own patches are rivals still.
+        let ours = with('a', 'a', |_| {});
+        let taken = with('b', 'b', |c| (c.over, c.turn) = (vec![did('a')], 1));
+        assert!(matches!(against(&id('a'), &[ours.clone(), taken.clone()]), Some(Missing::TakenOver { .. })));
+        let over = [ours.clone(), gone(taken)];
+        assert_eq!((against(&id('a'), &over), lost(&did('a'), &over), rivals(&over).len()), (None, None, 2));
+        // Where another came as far that one is shown, and its own only while nobody has come so far.
+        let shown = |all: &[ClaimIn]| claim_at(&did('c'), all).map(|c| c.journal.clone());
+        let early = ClaimIn { latest: None, ..gone(review.clone()) };
+        assert_eq!(shown(&[early.clone(), ours]), Some(did('a')));
+        assert_eq!(shown(&[early, claim('a', 'a', |_| {}, "working")]), Some(did('b')));
+        // A patch of it that was accepted stays so.
+        let merged = gone(with('b', 'b', |c| c.merged = true));
+        assert!(matches!(against(&id('a'), &[merged]), Some(Missing::Accepted { patch, .. }) if patch == id('b')));
     }
 
     fn id(letter: char) -> PatchId {

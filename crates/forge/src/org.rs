@@ -82,7 +82,19 @@ impl OrgState {
 
     /// Whether a key counts no more: revoked, or ended.
     pub fn is_gone(&self, key: &Did) -> bool {
-        self.revoked.iter().chain(&self.ended).any(|gone| gone.did == *key)
+        self.gone(key).is_some()
+    }
+
+    /// When and why a key counts no more; none: it does, or nobody knows it.
+    pub fn gone(&self, key: &Did) -> Option<&Revocation> {
+        self.revoked.iter().chain(&self.ended).find(|gone| gone.did == *key)
+    }
+
+    /// What people call the device or the member with this key, also once it was removed; none: no name of it is known.
+    pub fn called(&self, key: &Did) -> Option<String> {
+        let listed = self.device_of(key).map(|device| &device.name).or_else(|| self.member_of(key).map(|member| &member.name));
+        let gone = || Some(format!("{} (removed)", self.gone(key)?.name.as_ref()?));
+        listed.cloned().or_else(gone)
     }
 
     /// The revoked keys without those that only a refused commit revokes: that may be a mistake too, and be taken back. For what cannot

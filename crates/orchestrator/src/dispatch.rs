@@ -252,11 +252,24 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
 
 /// The manifest of a run, from the project as it stands now.
 pub(crate) fn draft(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
+    draft_upon(org, board, run, || base(org, board, run))
+}
+
+/// The same, of work at a task that begins from this commit.
+///
+/// # Errors
+/// As of [`draft`].
+pub(crate) fn draft_upon(
+    org: &Org,
+    board: &Board,
+    run: &Run,
+    base: impl FnOnce() -> Result<domain::Oid, Problem>,
+) -> Result<Manifest, Problem> {
     let work = match (&run.task, &run.base) {
         (Some(at), _) => {
             let agent = run.agent.clone().ok_or_else(|| Problem::internal("a task's run without an agent"))?;
             let spec_hash = spec::spec_hash(&board.files, &at.feature);
-            let base = base(org, board, run)?;
+            let base = base()?;
             let from = lifecycle::to_begin_with(org, run, &base)?;
             Work::Task {
                 repository: board.project.rid.clone(),

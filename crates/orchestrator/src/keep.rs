@@ -220,7 +220,7 @@ mod tests {
             devices: [("desk".to_owned(), Device::new("desk", did('b'), "bob"))].into(),
             ..state()
         };
-        let gone = |letter| Revocation { did: did(letter), kind: KeyKind::Device, at: Timestamp(0), why: "lost".into() };
+        let gone = |letter| Revocation { did: did(letter), kind: KeyKind::Device, at: Timestamp(0), why: "lost".into(), name: None };
         let removed = OrgState { revoked: vec![gone('b'), gone('B')], ended: vec![gone('e')], ..state() };
         assert_eq!(blocked(&removed), BTreeMap::from([(did('b'), true), (did('B'), true)]));
         assert_eq!(blocked(&listed), BTreeMap::from([(did('b'), false), (did('B'), false)]));

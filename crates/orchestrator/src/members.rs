@@ -287,7 +287,7 @@ fn parted(state: &OrgState, gone: Vec<(Did, KeyKind)>, how: &Parting) -> Result<
         Parting::Ended(why) => (&mut all.ended, why),
     };
     let at = clock::now();
-    list.extend(gone.into_iter().map(|(did, kind)| Revocation { did, kind, at, why: domain::shown(why) }));
+    list.extend(gone.into_iter().map(|(did, kind)| Revocation { name: state.called(&did), did, kind, at, why: domain::shown(why) }));
     file("revoked.toml".into(), &all)
 }
 

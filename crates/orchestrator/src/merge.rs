@@ -169,7 +169,7 @@ async fn prepare(org: &Arc<Org>, project: &Project, patch: &PatchId, expected: O
         let patch = provenance::by_person(&*org.rights()?, patch);
         // What needs no checks is said before any work is done.
         let approvals = approvals(org, &named, &board, &patch)?;
-        refuse(&state, &patch, &missing(&known, &board, &patch, of_task.as_ref(), approvals, &[], None)?)?;
+        refuse(&state, &patch, &missing(&known, &board, &patch, of_task.as_ref(), approvals, &[], &author)?)?;
         let result = org.forge.merge_result(&named.rid, &patch.id, gate::latest(&patch), &reapply_ticks)?;
         // Before the checks, which may take an hour. A conflict is worked at from any device.
         if matches!(result, MergeResult::Ready { .. }) {
@@ -230,11 +230,13 @@ impl Ready {
             return Err(Problem::conflict("A newer revision has come while this one was checked. Nothing was merged.")
                 .next("Look at it, and merge again."));
         }
-        let known = Known::of(org);
-        let of_task = rivals::task_of(&known, &now, &self.author)?;
+        let (known, state) = (Known::of(org), org.state()?);
+        let author = self.author.by_now(&state, &now);
+        author.known(&now)?;
+        let of_task = rivals::task_of(&known, &now, &author)?;
         let now = provenance::by_person(&*org.rights()?, now);
-        let missing = missing(&known, &self.board, &now, of_task.as_ref(), self.approvals, &self.checks, self.author.run())?;
-        refuse(&org.state()?, &now, &missing)?;
+        let missing = missing(&known, &self.board, &now, of_task.as_ref(), self.approvals, &self.checks, &author)?;
+        refuse(&state, &now, &missing)?;
         if let Some(wish) = wish {
             remote::still_wished(org, wish)?;
             trace::carry_wish(org, project, &now, &self.revision, wish)?;
@@ -261,8 +263,8 @@ impl Ready {
     }
 }
 
-/// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, and whether the task that it is for
-/// is another's. `made_by` is the run that made the patch.
+/// Everything that is missing: what the patch itself tells, whether it brings along what nobody judged, whether the task that it is for is
+/// another's, and whether nobody made it whose work is taken.
 fn missing(
     known: &Known<'_>,
     board: &Board,
@@ -270,10 +272,10 @@ fn missing(
     of_task: Option<&TaskRef>,
     approvals: u32,
     checks: &[CheckResult],
-    made_by: Option<&Run>,
+    author: &Author,
 ) -> Result<Vec<Missing>, Problem> {
     let mut found = gate::missing(patch, approvals, Some(checks));
-    if let Some(made_by) = made_by.filter(|_| checks.iter().any(|check| !check.passed)) {
+    if let Some(made_by) = author.run().filter(|_| checks.iter().any(|check| !check.passed)) {
         let failed = |run: &&Run| run.subject.as_ref() == Some(&made_by.id) && run.checks.iter().any(|c| !c.passed);
         let judge = known.runs()?.iter().find(failed);
         for one in &mut found {
@@ -289,6 +291,9 @@ fn missing(
         && let Some(settled) = rivals::against(known.org, board, patch, task)?
     {
         found.insert(0, settled);
+    }
+    if let Some(by_nobody) = author.missing() {
+        found.insert(0, by_nobody);
     }
     Ok(found)
 }

@@ -27,7 +27,9 @@ pub(crate) fn within(state: &OrgState, sentence: &str) -> String {
     }
     let members = state.members.values().flat_map(|member| member.keys.iter().map(move |key| (&key.did, &member.name)));
     let devices = state.devices.values().map(|device| (&device.did, &device.name));
-    members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name))
+    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name));
+    let gone = state.revoked.iter().chain(&state.ended).filter_map(|gone| Some((&gone.did, state.called(&gone.did)?)));
+    gone.fold(text, |text, (key, name)| text.replace(key.as_str(), &name))
 }
 
 /// What this machine is called.
@@ -45,6 +47,28 @@ pub(crate) fn file_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{did, member, state};
+    use domain::{
+        Timestamp,
+        org::{KeyKind, Revocation},
+        role::Role,
+    };
+
+    #[test]
+    fn who_was_removed_is_called_as_before_with_a_word_that_they_were() {
+        let gone = |letter, kind, name: Option<&str>| Revocation {
+            did: did(letter),
+            kind,
+            at: Timestamp(0),
+            why: String::new(),
+            name: name.map(str::to_owned),
+        };
+        let revoked = vec![gone('g', KeyKind::Device, Some("old-box"))];
+        let ended = vec![gone('h', KeyKind::Member, Some("bob")), gone('k', KeyKind::Device, None)];
+        let state = OrgState { members: [member("ada", Role::Owner, &['a'])].into(), revoked, ended, ..state() };
+        let sentence = format!("{} {} {} {}", did('A'), did('g'), did('h'), did('k'));
+        assert_eq!(within(&state, &sentence), format!("ada old-box (removed) bob (removed) {}", did('k')));
+    }
 
     #[test]
     fn a_member_has_a_name_that_can_be_a_files_and_that_is_theirs_alone() {

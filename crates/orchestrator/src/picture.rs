@@ -1,11 +1,13 @@
 //! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is shown, and forbids
 //! what is another's: who decides or writes anything else asks the own journal. Which word counts says `domain::picture`.
 
-use crate::{limits, org::Org, remote::Copied, rights::Rights};
+mod removed;
+
+use crate::{limits, org::Org, provenance, remote::Copied, rights::Rights};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::{kind, spent_by_run},
-    patch::{Patch, PatchState},
+    patch::{Patch, PatchState, Revision},
     picture::{self, ClaimIn, RunIn, Whose},
     run::Run,
     task::Claim,
@@ -13,6 +15,7 @@ use domain::{
 };
 use forge::OrgState;
 use policy::Resource;
+use removed::{as_radicle_shows, is_removed, without_removed};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -107,16 +110,28 @@ fn in_copy(copied: &Copied, found: impl IntoIterator<Item = (Seq, Run)>) -> Vec<
 }
 
 fn marked(org: &Org, version: &RunIn) -> Seen {
-    Seen { run: version.run.clone(), whose: whose(org, &version.journal) }
+    let run = without_removed(&org.remote.org(), &org.device, version.run.clone());
+    Seen { run, whose: whose(org, &version.journal) }
 }
 
 /// From whose journal something is known; none for this device's own.
 pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
-    org.journals.get(journal).filter(|_| *journal != org.device).map(|copied| copied.whose())
+    let whose = org.journals.get(journal).filter(|_| *journal != org.device)?.whose();
+    let removed = is_removed(org, journal);
+    Some(Whose { reachable: whose.reachable && !removed, removed, ..whose })
+}
+
+/// Whether a journal tells that a run made this revision. Of a device that was removed from the org nobody takes more of its journal: so
+/// it told that before.
+///
+/// # Errors
+/// When the journal here cannot be read.
+pub(crate) fn tells(org: &Org, id: &RunId, revision: &Revision) -> Result<bool, Problem> {
+    Ok(verified_run(org, id)?.is_some_and(|seen| provenance::made_revision(&seen.run, revision)))
 }
 
 /// The other device that executes a run and is away: as of then it is known where the run is. None: it runs here, not at all, or on one whose
-/// journal is followed.
+/// journal is followed; a run of a device that was removed is over.
 pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
     let device = run.device.as_ref().filter(|_| run.state.holds_slot())?;
     whose(org, device).filter(|whose| !whose.reachable)
@@ -125,7 +140,7 @@ pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
 /// The same in words for a person; nothing where none is away.
 pub(crate) fn away_text(state: &OrgState, away: Option<&Whose>) -> String {
     let Some(away) = away else { return String::new() };
-    let name = state.device_of(&away.device).map_or(away.device.as_str(), |device| device.name.as_str());
+    let name = state.called(&away.device).unwrap_or_else(|| away.device.to_string());
     match away.as_of {
         Some(at) => format!("{name} is away: this is as of {}.", at.minute()),
         None => format!("{name} is away: what it does now is not known."),
@@ -252,7 +267,9 @@ fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, P
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
     let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
-    Ok(ClaimIn { journal: journal.clone(), claim: as_far_as_it_may(org, claim)?, latest })
+    let (removed, claim) = (is_removed(org, journal), as_far_as_it_may(org, claim)?);
+    let claim = if removed { as_radicle_shows(org, claim) } else { claim };
+    Ok(ClaimIn { journal: journal.clone(), claim, latest, removed })
 }
 
 /// A claim without what its device may not write: it takes a task over only where a member who has a key on it may.

@@ -11,9 +11,9 @@ use crate::{
 use domain::{
     Did, Hash, Kind, Oid, PatchId, Problem, TaskRef,
     event::kind,
-    gate,
+    gate::{self, Missing},
     manifest::{Class, Work},
-    patch::{Comment, Judged, Patch, Trace},
+    patch::{Comment, Judged, Patch, Revision, Trace},
     project::Project,
     run::{Run, RunState},
 };
@@ -75,9 +75,12 @@ impl<'o> Known<'o> {
 /// Whether a run says that it made the latest revision, by its own key.
 #[must_use]
 pub fn made(run: &Run, patch: &Patch) -> bool {
-    patch.revisions.last().is_some_and(|latest| {
-        run.revision.as_ref() == Some(&latest.id) && run.key.as_ref() == Some(&latest.author) && run.commit.as_ref() == Some(&latest.head)
-    })
+    patch.revisions.last().is_some_and(|latest| made_revision(run, latest))
+}
+
+/// The same of any revision.
+pub(crate) fn made_revision(run: &Run, revision: &Revision) -> bool {
+    run.revision.as_ref() == Some(&revision.id) && run.key.as_ref() == Some(&revision.author) && run.commit.as_ref() == Some(&revision.head)
 }
 
 /// What travels with the patch of a run. Its envelopes are read and verified again, so that a run whose own were tampered
@@ -184,6 +187,11 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     patch
 }
 
+/// Whether a key was lost or stolen.
+fn is_lost(state: &OrgState, key: &Did) -> bool {
+    state.revoked.iter().any(|gone| gone.did == *key)
+}
+
 /// Who made the latest revision of a patch, as far as anybody's word counts. Read once for all that is decided about the patch: what was
 /// signed is judged for it, link by link.
 #[derive(Clone, Debug)]
@@ -194,8 +202,49 @@ pub(crate) enum Author {
     Run(Box<Run>),
     /// A run of which this journal knows nothing: by what the device signed that asked for it.
     RunElsewhere,
+    /// One that was removed from the org, and of whom this is not taken.
+    Removed(Removed),
     /// Nobody that the org knows.
     Unknown,
+    /// Why it cannot be told here now.
+    Unread(Problem),
+}
+
+/// Of whom a patch is not taken any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// As people call the device, or the member.
+    who: String,
+    /// Whether a run of theirs made it; else they did it by hand.
+    by_run: bool,
+    /// Whether their keys were lost or stolen.
+    lost: bool,
+}
+
+impl Removed {
+    /// The one who made something by a key, or by a run of this device, where the org removed them.
+    fn of(state: &OrgState, key: &Did, device: Option<&Did>) -> Option<Self> {
+        let by_run = state.gone(key).is_none();
+        let key = if by_run { device? } else { key };
+        state.gone(key)?;
+        let who = state.called(key).unwrap_or_else(|| key.to_string());
+        Some(Self { who, by_run, lost: is_lost(state, key) })
+    }
+
+    /// To go on after what was made.
+    fn text(&self) -> String {
+        let who = &self.who;
+        match (self.by_run, self.lost) {
+            (true, true) => {
+                format!("was made by a run of {who}, which was removed from the org as lost or stolen: nothing of it is taken any more.")
+            }
+            (true, false) => format!(
+                "was made by a run of {who}, which was removed from the org: of it only that is taken which its journal told before, and as \
+                 it is here it does not tell of this."
+            ),
+            (false, _) => format!("was made by {who}, whose key counts no more in this org."),
+        }
+    }
 }
 
 impl Author {
@@ -206,13 +255,40 @@ impl Author {
     pub(crate) fn of(known: &Known<'_>, state: &OrgState, project: &Project, patch: &Patch) -> Result<Self, Problem> {
         // By its own key, as the journal has it.
         if let Some(run) = known.runs()?.iter().find(|run| made(run, patch)) {
-            return Ok(Self::Run(Box::new(run.clone())));
+            return Ok(Self::of_run(state, run));
         }
-        let latest = patch.revisions.last();
-        if latest.is_some_and(|revision| state.member_of(&revision.author).is_some()) {
+        let Some(latest) = patch.revisions.last() else { return Ok(Self::Unknown) };
+        if state.member_of(&latest.author).is_some() {
             return Ok(Self::Member);
         }
-        Ok(if trace::made_by_a_run(known.org, project, patch)? { Self::RunElsewhere } else { Self::Unknown })
+        if trace::made_by_a_run(known.org, project, patch)? {
+            return Ok(Self::RunElsewhere);
+        }
+        let device = trace::delegated_by(latest);
+        Ok(Removed::of(state, &latest.author, device.as_ref()).map_or(Self::Unknown, Self::Removed))
+    }
+
+    /// A run that this journal knows: whoever executed it, nothing is taken that a lost key asked for.
+    fn of_run(state: &OrgState, run: &Run) -> Self {
+        let lost = [&run.requester, &run.member].into_iter().find(|key| is_lost(state, key));
+        let removed = lost.and_then(|key| Removed::of(state, key, None));
+        removed.map_or_else(|| Self::Run(Box::new(run.clone())), |removed| Self::Removed(Removed { by_run: true, ..removed }))
+    }
+
+    /// The same after a while, by who was removed meanwhile; what was signed is not judged again.
+    pub(crate) fn by_now(&self, state: &OrgState, patch: &Patch) -> Self {
+        let removed = || {
+            let latest = patch.revisions.last()?;
+            Removed::of(state, &latest.author, trace::delegated_by(latest).as_ref())
+        };
+        let gone = match self {
+            Self::Run(run) => return Self::of_run(state, run),
+            Self::Member => removed(),
+            // What it made before stays, unless its keys were lost.
+            Self::RunElsewhere => removed().filter(|removed| removed.lost),
+            Self::Removed(_) | Self::Unknown | Self::Unread(_) => None,
+        };
+        gone.map_or_else(|| self.clone(), Self::Removed)
     }
 
     /// The run, where this journal knows it.
@@ -223,17 +299,33 @@ impl Author {
         }
     }
 
-    /// Refuses a patch whose latest revision was made by neither a run of the org nor a member.
+    /// Refuses a patch whose latest revision was made by neither a run of the org nor a member, or of whom nothing is taken any more.
     ///
     /// # Errors
-    /// When nobody known made it.
+    /// When nobody made it whose work is taken, or that cannot be told.
     pub(crate) fn known(&self, patch: &Patch) -> Result<(), Problem> {
-        let Self::Unknown = self else { return Ok(()) };
-        Err(Problem::new(
-            Kind::Forbidden,
-            format!("The latest revision of patch {} was made by a key that is neither a member's nor a run's of this org.", patch.id),
-        )
-        .next("Have a member look at it and propose it in their own name."))
+        match (self, self.against()) {
+            (Self::Unread(problem), _) => Err(problem.clone()),
+            (_, Some(whom)) => {
+                let what = format!("The latest revision of patch {} {whom}", patch.id);
+                Err(Problem::new(Kind::Forbidden, what).next(gate::PROPOSE_ANEW))
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// The same, as the gate of the patch says it.
+    pub(crate) fn missing(&self) -> Option<Missing> {
+        self.against().map(|whom| Missing::MadeBy { whom })
+    }
+
+    fn against(&self) -> Option<String> {
+        match self {
+            Self::Member | Self::Run(_) | Self::RunElsewhere => None,
+            Self::Removed(removed) => Some(removed.text()),
+            Self::Unknown => Some("was made by a key that is neither a member's nor a run's of this org.".to_owned()),
+            Self::Unread(problem) => Some(format!("was made by somebody who cannot be told here now: {problem}")),
+        }
     }
 }
 
@@ -288,7 +380,7 @@ mod tests {
     use crate::fixtures;
     use domain::{
         Timestamp,
-        org::{Device, Member, MemberKey},
+        org::{Device, KeyKind, Member, MemberKey, Revocation},
         patch::{Review, Verdict},
         role::Role,
     };
@@ -314,6 +406,51 @@ mod tests {
 
     fn comment(by: u8, body: &str) -> Comment {
         fixtures::comment(&key(by), body)
+    }
+
+    /// Ada's org, which removed the device 98 of hers, and the member key 97 on it.
+    fn without(lost: bool) -> OrgState {
+        let gone =
+            |seed, kind, name: &str| Revocation { did: key(seed), kind, at: Timestamp(0), why: String::new(), name: Some(name.into()) };
+        let gone = vec![gone(98, KeyKind::Device, "old-box"), gone(97, KeyKind::Member, "ada")];
+        let state = crew().state;
+        if lost { OrgState { revoked: gone, ..state } } else { OrgState { ended: gone, ..state } }
+    }
+
+    #[test]
+    fn what_a_gate_says_of_who_made_a_patch_the_merge_refuses() {
+        let removed = |author: u8, device: Option<u8>, lost| {
+            let (state, device) = (without(lost), device.map(key));
+            Removed::of(&state, &key(author), device.as_ref()).map_or(Author::Unknown, Author::Removed)
+        };
+        let unread = Author::Unread(Problem::unavailable("The repository cannot be read."));
+        for (author, words) in [
+            (removed(50, Some(98), true), "by a run of old-box (removed), which was removed from the org as lost or stolen"),
+            (removed(50, Some(98), false), "by a run of old-box (removed), which was removed from the org: of it only that is taken"),
+            (removed(97, None, false), "by ada (removed), whose key counts no more"),
+            (removed(50, Some(99), true), "neither a member's nor a run's"),
+            (removed(50, None, true), "neither a member's nor a run's"),
+            (unread, "The repository cannot be read."),
+        ] {
+            let refused = author.known(&patch(50, vec![], vec![])).unwrap_err().to_string();
+            let told = author.missing().unwrap().text();
+            assert!(refused.contains(words) && told.contains(words), "{words}: {refused} {told}");
+        }
+        assert!(Author::Member.known(&patch(1, vec![], vec![])).is_ok() && Author::Member.missing().is_none());
+    }
+
+    #[test]
+    fn of_a_run_that_a_lost_device_asked_for_nothing_is_taken_whoever_executed_it() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let run = crate::admission::new_run(id, Class::Agent, "demo".parse().unwrap(), key(97), key(98), Timestamp(0));
+        let taken = |lost| Author::of_run(&without(lost), &run).missing().is_none();
+        assert_eq!([false, true].map(taken), [true, false]);
+        // Also where it was lost while the checks of its patch ran.
+        let author = Author::Run(Box::new(run.clone()));
+        let by_now = |lost| author.by_now(&without(lost), &patch(50, vec![], vec![])).missing().is_none();
+        assert_eq!([false, true].map(by_now), [true, false]);
+        let by_hand = |author| Author::Member.by_now(&without(false), &patch(author, vec![], vec![])).missing().is_none();
+        assert_eq!([1, 97].map(by_hand), [true, false]);
     }
 
     #[test]

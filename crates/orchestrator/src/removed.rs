@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_was_removed_is_told_when_and_why_or_what_the_others_do() {
-        let gone = Revocation { did: did(2), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into() };
+        let gone = Revocation { did: did(2), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into(), name: None };
         assert_eq!(by_state(&state(vec![]), &did(1)), None);
         let removed = by_state(&state(vec![gone]), &did(2)).unwrap();
         assert!(removed.certain && removed.at == Some(Timestamp(0)), "{removed:?}");

@@ -283,7 +283,7 @@ fn claimed(org: &Org, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<C
     }
     let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
-    Ok((Some(ClaimIn { journal: org.device.clone(), claim, latest }), vec![]))
+    Ok((Some(ClaimIn { journal: org.device.clone(), claim, latest, removed: false }), vec![]))
 }
 
 #[cfg(test)]

@@ -2167,6 +2167,8 @@ export interface components {
             as_of?: components["schemas"]["Timestamp"] | null;
             /** @description Whether its journal is followed now. */
             reachable: boolean;
+            /** @description Whether the device was removed from the org: nothing more will come of it. */
+            removed?: boolean;
         };
         /** @description One attempt of an agent at a task, or one execution of another workload. */
         RunId: string;
@@ -2277,6 +2279,8 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description Why, in words. */
             why: string;
+            /** @description What people called whose it was. */
+            name?: string | null;
         };
         /** @description Whose key it is. */
         KeyKind: "member" | "device" | "run";

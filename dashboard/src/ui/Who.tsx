@@ -16,7 +16,9 @@ export function useWho(): (did: string) => Known {
     const member = data?.members.find((one) => one.keys.some((key) => key.did === did));
     if (member) return { name: member.name, member: true, bot: member.roles.includes("reviewer-bot") };
     const device = data?.devices.find((one) => one.did === did);
-    return { name: device?.name ?? shortDid(did), member: false, bot: false };
+    const gone = [...(data?.revoked ?? []), ...(data?.ended ?? [])].find((one) => one.did === did);
+    const name = device?.name ?? (gone?.name ? `${gone.name} (removed)` : shortDid(did));
+    return { name, member: false, bot: false };
   };
 }
 

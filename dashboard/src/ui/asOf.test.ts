@@ -11,6 +11,7 @@ test("what a device tells that is reached needs no mark", () => {
   expect(toldBy({ device: "b", as_of: 50, reachable: true })).toBeUndefined();
   expect(toldBy({ device: "b", as_of: 50, reachable: false })).toEqual({ device: "b", at: 50 });
   expect(toldBy({ device: "b", reachable: false })).toEqual({ device: "b", at: null });
+  expect(toldBy({ device: "b", as_of: 50, reachable: false, removed: true })).toBeUndefined();
 });
 
 test("a run that goes on at a device which is away is known as of what that told last", () => {

@@ -12,9 +12,9 @@ export interface Known {
 
 type Whose = Schemas["Whose"] | null | undefined;
 
-/** What a journal of another device told. */
+/** What a journal of another device told; of a removed one nothing more will come, as its name says. */
 export const toldBy = (whose: Whose): Known | undefined =>
-  whose && !whose.reachable ? { device: whose.device, at: whose.as_of ?? null } : undefined;
+  whose && !whose.reachable && !whose.removed ? { device: whose.device, at: whose.as_of ?? null } : undefined;
 
 export type OfRun = Pick<Schemas["Run"], "state" | "told"> & { whose?: Whose };
 

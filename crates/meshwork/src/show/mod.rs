@@ -36,7 +36,8 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
     typed(&value[key])
 }
 
-/// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is followed.
+/// How far something can be relied on that another device tells, in its journal or as the one that executes: nothing while that is
+/// followed, nor of a removed one, of which nothing more comes: its name says that.
 fn as_of(value: &Value, names: &Names) -> String {
     let Some(whose) = away(value) else { return String::new() };
     let device = names.of(&whose.device);
@@ -46,9 +47,9 @@ fn as_of(value: &Value, names: &Names) -> String {
     }
 }
 
-/// The device that tells something and is away.
+/// The device that tells something and is away. One that was removed is not: it does not come back.
 pub(crate) fn away(value: &Value) -> Option<Whose> {
-    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable);
+    let away = |key: &str| typed_at::<Option<Whose>>(value, key).ok().flatten().filter(|whose| !whose.reachable && !whose.removed);
     away("whose").or_else(|| away("away"))
 }
 
@@ -83,6 +84,10 @@ impl Names {
             for key in member["keys"].as_array().into_iter().flatten() {
                 add(&key["did"], &member["name"]);
             }
+        }
+        for gone in list("revoked").into_iter().chain(list("ended")) {
+            let named = gone["name"].as_str().map(|name| json!(format!("{name} (removed)")));
+            add(&gone["did"], &named.unwrap_or_default());
         }
         Self(names)
     }

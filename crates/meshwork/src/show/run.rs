@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_device_that_was_removed_it_is_not_said_that_it_is_away() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "lost", "queued_at": 1, "whose": {"device": key, "as_of": 1, "reachable": false, "removed": true},
+        });
+        let names = Names([(key.to_owned(), "bobs-box (removed)".to_owned())].into());
+        let table = runs(&json!([item]), false, &names).unwrap();
+        assert!(table.contains("bobs-box (removed)") && !table.contains("away") && !table.contains("as of"), "{table}");
+    }
+
+    #[test]
     fn a_run_that_is_done_and_whose_checks_failed_does_not_look_like_success() {
         let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
         let mut item = json!({

@@ -27,6 +27,7 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
             _ => String::new(),
         };
         let place = match &t.whose {
+            Some(whose) if whose.removed => "on a device that was removed",
             Some(whose) if !whose.reachable => "on another device that is away",
             Some(_) => "on another device",
             None => "",
@@ -90,6 +91,7 @@ pub(crate) fn rivals(rivals: &[Rival], names: &Names) -> String {
     let row = |r: &Rival| {
         let by = r.member.as_ref().map(|member| names.of(member)).unwrap_or_default();
         let known = match &r.whose {
+            Some(whose) if whose.removed => "its device was removed".to_owned(),
             Some(whose) if !whose.reachable => whose.as_of.map_or_else(|| "away".to_owned(), |at| format!("away, known {}", ago(at, now))),
             _ => String::new(),
         };

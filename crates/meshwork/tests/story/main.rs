@@ -26,6 +26,7 @@ mod owner_first;
 mod people;
 mod put_back;
 mod queue;
+mod removed;
 mod rights;
 mod rivals;
 mod shares;

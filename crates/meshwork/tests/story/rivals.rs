@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testkit::Up;
 
 /// Does T001 on this very device, and gives the patch.
-async fn made(up: &Up) -> String {
+pub async fn made(up: &Up) -> String {
     let started = up.ok(&["task", "run", "T001", "--agent", "echo", "--here"]).await;
     let ended = up.ended(&text(&started["runs"][0]["run"])).await;
     assert_eq!(ended["state"], "done", "{ended:#}");
@@ -37,7 +37,7 @@ async fn until_rivals(two: &Two, what: &str, wanted: &[(&str, &str)]) {
 }
 
 /// Waits until Ada's device shows a patch as the word of Bob's, which is reached or not.
-async fn until_marked(two: &Two, patch: &str, reached: bool) {
+pub async fn until_marked(two: &Two, patch: &str, reached: bool) {
     let look = || async {
         let seen = two.ada.act("patch.list", json!({})).await;
         let found = seen.as_array().unwrap().iter().find(|one| one["id"] == patch).map(|one| one["whose"].clone()).unwrap_or_default();
@@ -48,7 +48,7 @@ async fn until_marked(two: &Two, patch: &str, reached: bool) {
 }
 
 /// Waits until a verb is not refused any more, and gives its answer.
-async fn until_ok(up: &Up, args: &[&str]) -> Value {
+pub async fn until_ok(up: &Up, args: &[&str]) -> Value {
     let look = || async {
         let outcome = up.run(args).await;
         if outcome.code == 0 { Ok(outcome.json()) } else { Err(outcome.json()) }
@@ -199,7 +199,7 @@ async fn what_a_run_of_another_device_made_is_marked_as_its_word_and_merged_by_a
 }
 
 /// Waits until the task and the agent are known on a device.
-async fn until_known(up: &Up) {
+pub async fn until_known(up: &Up) {
     until_ok(up, &["task", "show", "T001"]).await;
     let known = || async {
         let seen = up.act("agent.list", json!({})).await;
@@ -209,7 +209,7 @@ async fn until_known(up: &Up) {
 }
 
 /// Waits until a patch is here whole, with its gate open.
-async fn until_open(up: &Up, patch: &str) {
+pub async fn until_open(up: &Up, patch: &str) {
     let open = || async {
         let (code, seen) = up.call("patch.show", json!({ "patch": patch })).await;
         if code == 200 && seen["gate"].to_string().contains("The gate is open") { Ok(()) } else { Err(seen) }

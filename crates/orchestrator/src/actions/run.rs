@@ -11,14 +11,14 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Did, Kind, Problem, ProjectName, Rid, RunId, TaskId, TaskRef, Timestamp,
+    Kind, Problem, ProjectName, Rid, RunId, TaskId, TaskRef, Timestamp,
     event::kind,
     manifest::Class,
     picture::Whose,
     role::Permission,
     run::{LeftOut, Message, Reason, Run, RunState, Wish},
 };
-use forge::RunRepo;
+use forge::{OrgState, RunRepo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc};
@@ -76,7 +76,7 @@ struct Listed {
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let (org, limit) = (context.org()?, at_most(input.limit, limits::LIST_DEFAULT)?);
     let told = |org: &Arc<Org>| Ok((picture::runs(org, limits::RUNS_MAX)?, org.state()?));
-    let (runs, state): (Vec<Seen>, forge::OrgState) = org.blocking(told).await?;
+    let (runs, state): (Vec<Seen>, OrgState) = org.blocking(told).await?;
     let wanted = |seen: &Seen| {
         let r = &seen.run;
         input.project.as_ref().is_none_or(|p| r.project == *p)
@@ -382,16 +382,25 @@ async fn carry(context: Context, run: String, wish: Wish) -> Result<Done, Proble
 /// A run that this device's journal knows. Of others it is said where they are steered.
 fn of_this_device(org: &Org, text: &str) -> Result<Run, Problem> {
     match find(org, text) {
-        Err(none) if none.kind == Kind::NotFound => {
-            let Seen { run, .. } = find_seen(org, text)?;
-            let state = org.state()?;
-            let name = |did: &Did| state.device_of(did).map_or_else(|| did.to_string(), |device| device.name.clone());
-            Err(Problem::conflict(format!("The run {} was asked for by the device {}.", run.id, name(&run.requester)))
-                .because("It is steered from there; here it is only shown.")
-                .next("Do it on that device, or stop all of an agent, a member or a device: meshwork stop order."))
-        }
+        Err(none) if none.kind == Kind::NotFound => Err(steered_elsewhere(&org.state()?, &find_seen(org, text)?.run)),
         found => found,
     }
+}
+
+/// What is said of a run that another device asked for: where it is steered, if anywhere.
+fn steered_elsewhere(state: &OrgState, run: &Run) -> Problem {
+    let name = state.called(&run.requester).unwrap_or_else(|| run.requester.to_string());
+    let asked = Problem::conflict(format!("The run {} was asked for by the device {name}.", run.id));
+    if state.device_of(&run.requester).is_some() {
+        return asked
+            .because("It is steered from there; here it is only shown.")
+            .next("Do it on that device, or stop all of an agent, a member or a device: meshwork stop order.");
+    }
+    let again = run.task.as_ref().map_or_else(String::new, |at| format!(" Its task is free: meshwork task run {}.", at.task));
+    asked.because("That device was removed from the org, so nobody steers the run any more.").next(match run.state.ended() {
+        true => format!("There is nothing to be done with it.{again}"),
+        false => format!("The device that executes it ends it, or is halted: meshwork stop order.{again}"),
+    })
 }
 
 /// A folder of a run that is kept.
@@ -426,4 +435,33 @@ async fn drop_kept(context: Context, input: One) -> Result<Done, Problem> {
     let run = org.blocking(move |org| find(org, &input.run)).await?;
     lifecycle::kept::drop_kept(&org, &context.actor(&org), &run.id, "A person said so.".into()).await?;
     Ok(Done::new("It is removed."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        admission::new_run,
+        fixtures::{self, did},
+    };
+    use domain::org::{Device, KeyKind, Revocation};
+
+    #[test]
+    fn of_a_run_that_a_removed_device_asked_for_nobody_is_sent_there() {
+        let gone = Revocation { did: did('g'), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into(), name: Some("old-box".into()) };
+        let devices = [("box".to_owned(), Device::new("box", did('a'), "ada"))].into();
+        let state = OrgState { devices, ended: vec![gone], ..fixtures::state() };
+        let said = |by: char, to: RunState| {
+            let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+            let run = new_run(id, Class::Agent, "demo".parse().unwrap(), did('B'), did(by), Timestamp(0));
+            steered_elsewhere(&state, &Run { state: to, ..run }).to_string()
+        };
+        assert!(said('a', RunState::Working).contains("by the device box. It is steered from there"));
+        for (to, words) in [(RunState::Lost, "nothing to be done"), (RunState::Working, "meshwork stop order")] {
+            let said = said('g', to);
+            assert!(said.contains("old-box (removed). That device was removed") && said.contains(words), "{said}");
+            assert!(!said.contains("Do it on that device"), "{said}");
+        }
+    }
 }

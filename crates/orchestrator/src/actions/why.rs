@@ -11,7 +11,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId, TaskRef,
+    AgentName, Did, FeatureId, Kind, Problem, ProjectName, RunId, TaskId, TaskRef,
     capacity::Resources,
     manifest::{Class, Manifest},
     picture::{Rival, Whose, claim_at},
@@ -124,7 +124,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         Some(run) => run.clone(),
         None => would_be(org, input, &view)?,
     };
-    let manifest = manifest(org, &board, &run)?;
+    let (manifest, hindered) = manifest(org, &board, &run)?;
     // Of a device that nobody asked it is told too what would speak for it.
     let looked = placing::look(org, &Run { on: None, ..run.clone() }, &manifest)?;
     let state = org.state()?;
@@ -134,6 +134,7 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         Some(run) => format!("{} {}", of_run(&state, &board, &view, run), picture::away_text(&state, away.as_ref())),
         None => of_none(&board, &view, &looked),
     };
+    let why = hindered.map_or_else(|| why.clone(), |problem| format!("{} A run could not begin now: {problem}", why.trim_end()));
     Ok(Why {
         rivals: view.rivals,
         task: view.at,
@@ -167,15 +168,24 @@ fn would_be(org: &Org, input: &Asked, view: &TaskView) -> Result<Run, Problem> {
     Ok(Run { task: Some(view.at.clone()), agent: Some(agent), tags: input.tags.clone(), ..run })
 }
 
-/// What was asked for, or would be, as if it were asked now.
-fn manifest(org: &Org, board: &Board, run: &Run) -> Result<Manifest, Problem> {
+/// What was asked for, or would be, as if it were asked now; and why a run could not begin where it would have to, as on a patch that
+/// nobody made whose work is taken.
+fn manifest(org: &Org, board: &Board, run: &Run) -> Result<(Manifest, Option<Problem>), Problem> {
     let sent = run.envelope.is_some().then(|| lifecycle::manifest(org, run).ok()).flatten();
-    let manifest = match sent {
-        Some((manifest, _)) => manifest,
-        None => dispatch::draft(org, board, run)?,
+    let (manifest, hindered) = match sent {
+        Some((manifest, _)) => (manifest, None),
+        None => explained(dispatch::draft(org, board, run), || dispatch::draft_upon(org, board, run, || Ok(board.head.clone())))?,
     };
     let at = clock::now();
-    Ok(Manifest { at, expires: at.plus_ms(limits::MANIFEST_VALID_MS), ..manifest })
+    Ok((Manifest { at, expires: at.plus_ms(limits::MANIFEST_VALID_MS), ..manifest }, hindered))
+}
+
+/// What was drafted; where that is refused, what is drafted `otherwise`, with what was said.
+fn explained<T>(drafted: Result<T, Problem>, otherwise: impl FnOnce() -> Result<T, Problem>) -> Result<(T, Option<Problem>), Problem> {
+    match drafted {
+        Err(problem) if problem.kind == Kind::Forbidden => Ok((otherwise()?, Some(problem))),
+        drafted => drafted.map(|drafted| (drafted, None)),
+    }
 }
 
 fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
@@ -222,7 +232,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
 fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String {
     let said = waits(board, view, std::slice::from_ref(run));
     let Some(device) = &run.device else { return said };
-    let name = state.device_of(device).map_or_else(|| device.to_string(), |device| device.name.clone());
+    let name = state.called(device).unwrap_or_else(|| device.to_string());
     let how = match (&run.on, run.from.as_ref().filter(|from| from.device == *device)) {
         (Some(_), _) => "because a person wanted it there",
         (None, Some(_)) => "where the work that it goes on from was done",
@@ -242,5 +252,18 @@ fn of_none(board: &Board, view: &TaskView, looked: &Looked) -> String {
     match looked.decision().order.first().and_then(name) {
         Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),
         None => "It has no run yet, and no device could take one now.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_that_is_not_taken_is_a_reason_and_does_not_keep_the_explanation() {
+        let refused = || Problem::new(Kind::Forbidden, "Nobody made it whose work is taken.");
+        assert_eq!(explained(Err(refused()), || Ok(1)), Ok((1, Some(refused()))));
+        assert_eq!(explained(Ok(2), || Ok(1)), Ok((2, None)));
+        assert!(explained::<u8>(Err(Problem::not_found("There is no agent.")), || Ok(1)).is_err());
     }
 }

@@ -192,7 +192,7 @@ pub(super) fn take_over_draft(world: &World, action: &'static Action, input: &Va
         Some(whose) => world.device_name(&whose.device),
         None => "the device that has claimed it".into(),
     };
-    if let Some(whose) = view.whose.as_ref().filter(|whose| !whose.reachable) {
+    if let Some(whose) = view.whose.as_ref().filter(|whose| !whose.reachable && !whose.removed) {
         let since = whose.as_of.map_or_else(String::new, |at| format!(", and what it does is known as of {}", at.minute()));
         notes.push(format!("{from} is not reached now{since}."));
     }

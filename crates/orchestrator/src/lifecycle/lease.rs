@@ -1,19 +1,26 @@
 //! Leases of the runs that this device executes: renewed while the runner is heard of, and enforced when it is not. While a run
-//! is being started and prepared this device itself holds it.
+//! is being started and prepared this device itself holds it. A run that a device asked for which was removed from the org is ended.
 
+use super::ask_to_end;
 use crate::{clock, fault, org::Org};
 use domain::{
-    Timestamp,
+    Did, Timestamp,
+    actor::Actor,
     event::Body,
     lease::{self, Beat},
     run::{Reason, Run, RunState},
 };
+use forge::OrgState;
 use std::{sync::Arc, time::Duration};
 
 /// Looks after the leases of these runs.
 pub(crate) async fn look_after(org: &Arc<Org>, active: &[Run]) {
     let (now, lease_ms) = (clock::now(), fault::lease_ms());
+    let state = org.remote.org();
     for run in active.iter().filter(|r| r.state.holds_slot() && r.device.as_ref() == Some(&org.device)) {
+        if let Some(reason) = of_nobody(&state, &org.device, run) {
+            end(org, run, reason).await;
+        }
         let Some(live) = org.hub.get(&run.id) else { continue };
         let silent = if run.state <= RunState::Preparing { Some(Duration::ZERO) } else { live.silent_for() };
         // One that was just adopted has a time of its own to come back in.
@@ -35,5 +42,46 @@ async fn renew(org: &Arc<Org>, run: &Run, until: Timestamp) {
     let renewed = Body::LeaseRenewed { run: run.id.clone(), until };
     if let Err(problem) = org.record(&org.device, vec![renewed]).await {
         tracing::warn!(run = %run.id, %problem, "a lease could not be renewed; it is tried again");
+    }
+}
+
+/// Why a guest is to end that nobody waits for any more.
+fn of_nobody(state: &OrgState, here: &Did, run: &Run) -> Option<Reason> {
+    let by = &run.requester;
+    let gone = by != here && state.device_of(by).is_none() && run.ending.is_none();
+    gone.then(|| Reason::Hindered { message: format!("The device {by}, which asked for it, does not belong to the org any more.") })
+}
+
+/// Has a run ended, with its work saved.
+async fn end(org: &Arc<Org>, run: &Run, reason: Reason) {
+    if let Err(problem) = ask_to_end(org, &Actor::from(&org.device), &run.id, reason).await {
+        tracing::warn!(run = %run.id, %problem, "a run of a removed device could not be ended yet; it is tried again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        admission::new_run,
+        fixtures::{self, did},
+    };
+    use domain::{manifest::Class, org::Device};
+
+    #[test]
+    fn a_guest_of_a_device_that_was_removed_is_ended_once() {
+        let devices = [("box".to_owned(), Device::new("box", did('b'), "ada"))].into();
+        let state = OrgState { devices, ..fixtures::state() };
+        let asked_by = |letter| {
+            let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+            new_run(id, Class::Agent, "demo".parse().unwrap(), did('B'), did(letter), Timestamp(0))
+        };
+        // Its own it goes on with, also where it was removed itself.
+        let ended = |run: &Run| of_nobody(&state, &did('a'), run);
+        assert_eq!(['a', 'b'].map(|by| ended(&asked_by(by))), [None, None]);
+        let reason = ended(&asked_by('g'));
+        assert!(reason.as_ref().is_some_and(|why| why.text().contains("does not belong to the org any more")), "{reason:?}");
+        assert_eq!(ended(&Run { ending: reason, ..asked_by('g') }), None);
     }
 }

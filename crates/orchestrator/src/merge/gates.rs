@@ -121,8 +121,7 @@ impl<'a> Gates<'a> {
 
     /// Who made a patch, and for which task.
     fn origin(&self, patch: &Patch) -> Result<(Author, Option<TaskRef>), Problem> {
-        // Of whom nothing can be read, nothing is known.
-        let author = Author::of(self.known, &self.rights.state, self.project, patch).unwrap_or(Author::Unknown);
+        let author = Author::of(self.known, &self.rights.state, self.project, patch).unwrap_or_else(Author::Unread);
         let task = rivals::task_of(self.known, patch, &author)?;
         Ok((author, task))
     }
@@ -135,7 +134,7 @@ impl<'a> Gates<'a> {
         let checks = self.checked(board, patch, author.run())?;
         let approvals = approvals(self.known.org, self.project, board, patch)?;
         let counted = provenance::by_person(self.rights, patch.clone());
-        let missing = missing(self.known, board, &counted, task, approvals, checks.as_deref().unwrap_or_default(), author.run())?;
+        let missing = missing(self.known, board, &counted, task, approvals, checks.as_deref().unwrap_or_default(), author)?;
         Ok(Judged { counted, approvals, checks, missing })
     }
 

@@ -4,6 +4,7 @@
 use super::{called, client_read_slowly, facts::whole};
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
+use forge::OrgState;
 use futures::{StreamExt, future, stream, stream::BoxStream};
 use mesh::{problem, spoken};
 use proto::mesh::{LogLine, LogLines, LogRequest};
@@ -87,7 +88,13 @@ pub async fn log_here(org: &Arc<Org>, run: RunId, after: u64) -> Result<BoxStrea
 async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
     let mut why = "No other device has it.".to_owned();
     let asked = Some(&run.requester).filter(|requester| run.device.as_ref() != Some(*requester));
-    for device in run.device.iter().chain(asked).filter(|device| **device != org.device) {
+    let others: Vec<&Did> = run.device.iter().chain(asked).filter(|device| **device != org.device).collect();
+    if let Some(gone) = all_removed(&org.remote.org(), &others) {
+        return Err(Problem::not_found(format!("The log of run {} lies on {gone} alone.", run.id))
+            .because("That device was removed from the org, and no other has the log.")
+            .next(format!("What the run changed is in its patch, where it came to one: meshwork run show {}.", run.id)));
+    }
+    for device in others {
         match begin(org, device, run, after).await {
             Ok(lines) => return Ok(lines),
             Err(problem) => why = format!("{}: {problem}", called(org, device)),
@@ -96,6 +103,13 @@ async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLine
     Err(Problem::unavailable(format!("The log of run {} lies on another device, which does not give it now.", run.id))
         .because(why)
         .next("Try again when that device is back: meshwork device list."))
+}
+
+/// The first of some devices, as people call it, where the org removed all of them.
+fn all_removed(state: &OrgState, devices: &[&Did]) -> Option<String> {
+    let first = devices.first()?;
+    let listed = devices.iter().any(|device| state.device_of(device).is_some());
+    (!listed).then(|| state.called(first).unwrap_or_else(|| first.to_string()))
 }
 
 async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
@@ -109,4 +123,20 @@ async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<St
 /// A line as it stands in a log; one that is none is left out.
 fn entry(line: LogLine) -> Option<LogEntry> {
     Some(LogEntry { seq: line.seq, at: Timestamp(line.at_ms), event: serde_json::from_str(&line.event_json).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{self, did};
+    use domain::org::Device;
+
+    #[test]
+    fn a_log_is_not_waited_for_where_every_device_that_has_it_was_removed() {
+        let devices = [("box".to_owned(), Device::new("box", did('a'), "ada"))].into();
+        let state = OrgState { devices, ..fixtures::state() };
+        let (here, gone) = (did('a'), did('g'));
+        assert_eq!(all_removed(&state, &[&gone]), Some(gone.to_string()));
+        assert_eq!((all_removed(&state, &[&gone, &here]), all_removed(&state, &[])), (None, None));
+    }
 }

@@ -242,7 +242,7 @@ pub(crate) fn device(org: &Org, did: &Did) -> Result<Device, Problem> {
 
 /// What people call a device, by the org as it was read last.
 pub(crate) fn called(org: &Org, did: &Did) -> String {
-    org.remote.org().device_of(did).map_or_else(|| did.to_string(), |device| device.name.clone())
+    org.remote.org().called(did).unwrap_or_else(|| did.to_string())
 }
 
 /// The service of another device.

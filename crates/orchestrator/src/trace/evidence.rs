@@ -1,7 +1,7 @@
 //! What a chain rests on, gathered from the repositories; nothing is believed yet.
 
 use super::merged;
-use crate::{limits, org::Org, rights::Rights};
+use crate::{limits, org::Org, picture, rights::Rights};
 use domain::{
     Hash, Kind, Oid, OrgName, Problem, RevisionId, Timestamp,
     event::{Body, kind},
@@ -35,6 +35,8 @@ pub(super) struct Evidence {
     pub(super) merge: Option<Merge>,
     /// What this device's journal knows.
     pub(super) journal: Journal,
+    /// Whether a journal of the org tells that the run made the revision.
+    pub(super) told: bool,
 }
 
 /// A published revision.
@@ -126,6 +128,7 @@ impl Evidence {
         let mut evidence = Self::begin(org, project, claims, revision.at)?;
         let later = merge.as_ref().map(|merge| merge.commit.parents.first().cloned().unwrap_or_else(|| merge.commit.id.clone()));
         evidence.spec = spec_seen(org, &evidence, later.map_or_else(|| org.forge.head(&evidence.project.rid), Ok)?)?;
+        evidence.told = evidence.claims.as_ref().map_or(Ok(false), |claims| picture::tells(org, &claims.run, &revision))?;
         evidence.journal.run = run;
         evidence.merge = merge;
         evidence.published = Some(Published { patch: *patch, revision, commit, entries });
@@ -159,6 +162,7 @@ impl Evidence {
             spec: None,
             merge: None,
             journal: Journal::default(),
+            told: false,
         })
     }
 }

@@ -86,6 +86,12 @@ fn read(sealed: &Value) -> Result<Envelope, String> {
     Envelope::from_json(&bytes).map_err(|p| p.what)
 }
 
+/// The device that signed a delegation of this key.
+pub(super) fn delegating(claims: &Trace, key: &Did) -> Option<Did> {
+    let delegation = Delegation::read(&read(&claims.delegation).ok()?, |_| true).ok()?;
+    (delegation.key == *key).then_some(delegation.device)
+}
+
 /// One link that is being judged: what it was checked by, and the first thing that speaks against it.
 #[derive(Default)]
 struct Case {
@@ -126,27 +132,48 @@ impl Evidence {
     /// Looks something up in the org repository: as it is now; for what was merged, as it was when the run began. A merge that only
     /// the patch speaks of is none: else who was removed could date a patch back, and write one.
     fn listed<T>(&self, what: &str, find: impl Fn(&Rights) -> Option<(T, String)>) -> Result<(T, How), String> {
+        self.listed_of(&[], what, find)
+    }
+
+    /// The same of what these keys were to the org, as it was then also where that of them stays.
+    fn listed_of<T>(&self, keys: &[&Did], what: &str, find: impl Fn(&Rights) -> Option<(T, String)>) -> Result<(T, How), String> {
         let look = |at: &Rights| find(at).map(|(thing, file)| (thing, How::Listed { file, commit: at.state.commit.clone() }));
         let then = self.then.as_ref().and_then(look);
+        let merged = || self.merge.as_ref().is_some_and(|merge| merge.in_branch && merge.entry.fits);
+        let stays = || !keys.is_empty() && keys.iter().all(|key| self.stays(key));
         match (look(&self.now), then) {
             (Some(found), _) => Ok(found),
-            (None, Some(found)) if self.merge.as_ref().is_some_and(|merge| merge.in_branch && merge.entry.fits) => Ok(found),
+            (None, Some(found)) if merged() || stays() => Ok(found),
             (None, Some((_, then))) => Err(format!("the org repository lists {what} no more; {}", then.text())),
             (None, None) => Err(format!("the org repository does not list {what}")),
         }
     }
 
+    /// Whether the revision is still taken of a key that may have ended since: it was not lost, and a journal tells of the revision, which
+    /// the org's devices follow only as long as its device is listed. Who was removed cannot date a patch back so.
+    fn stays(&self, key: &Did) -> bool {
+        let (state, made) = (&self.now.state, self.published.as_ref().map(|published| published.revision.at));
+        let gone = state.ended.iter().find(|gone| gone.did == *key);
+        let before = gone.is_none_or(|gone| made.is_some_and(|made| made <= gone.at));
+        self.told && before && !state.revoked.iter().any(|gone| gone.did == *key)
+    }
+
     fn device(&self, key: &Did) -> Result<(String, How), String> {
         let find = |at: &Rights| at.state.device_of(key).map(|d| (d.name.clone(), format!("devices/{}.toml", d.name)));
-        self.listed(&format!("the device {key}"), find)
+        self.listed_of(&[key], &format!("the device {key}"), find)
     }
 
     fn member(&self, key: &Did, action: &str, about: &Resource) -> Result<(String, How), String> {
+        self.member_of(&[], key, action, about)
+    }
+
+    /// The same, as [`Evidence::listed_of`] these keys.
+    fn member_of(&self, keys: &[&Did], key: &Did, action: &str, about: &Resource) -> Result<(String, How), String> {
         let find = |at: &Rights| {
             let member = at.state.member_of(key).filter(|member| at.member_may(member, action, about))?;
             Some((member.name.clone(), format!("members/{}.toml", member.name)))
         };
-        self.listed(&format!("a member with the key {key} whom its policy lets do {action}"), find)
+        self.listed_of(keys, &format!("a member with the key {key} whom its policy lets do {action}"), find)
     }
 
     fn journal(&self, event: &'static str) -> Option<How> {
@@ -300,7 +327,7 @@ fn member(e: &Evidence, claims: &Trace, said: &Said) -> Link {
     let found = said.of_both(|m| Some(m.member.clone()), |d| Some(d.member.clone()));
     agreed(&mut case, said, "member", &claims.member, found);
     let task = Resource::Task(claims.task.task.to_string(), e.project.name.to_string());
-    let name = case.listed(e.member(&claims.member, "task.run", &task)).unwrap_or_else(|| "unknown".to_owned());
+    let name = case.listed(e.member_of(&[&claims.member], &claims.member, "task.run", &task)).unwrap_or_else(|| "unknown".to_owned());
     case.link(Step::Member, format!("{name} {}", claims.member))
 }
 
@@ -318,7 +345,7 @@ fn device(e: &Evidence, said: &Said) -> Link {
         let holder = at.state.members.values().find(|m| m.keys.iter().any(|k| k.device == own && member.contains(&k.did)))?;
         Some(((), format!("its key of {} in members/{}.toml", holder.name, holder.name)))
     };
-    case.listed(e.listed("a key of that member on it", of_member));
+    case.listed(e.listed_of(&[&own], "a key of that member on it", of_member));
     case.link(Step::Device, format!("{name} {own}"))
 }
 

@@ -9,8 +9,8 @@ mod merged;
 
 use crate::{org::Org, provenance};
 use domain::{
-    Problem, ProjectName,
-    patch::Patch,
+    Did, Problem, ProjectName,
+    patch::{Patch, Revision},
     project::Project,
     trace::{Chain, How, Link, Step, Verdict},
 };
@@ -71,6 +71,11 @@ pub(crate) fn made_by_a_run(org: &Org, project: &Project, patch: &Patch) -> Resu
     let links = judge::links(&evidence);
     let holds = |step: &Step| links.iter().any(|link| link.step == *step && link.verdict == Verdict::Verified);
     Ok(MADE_BY_A_RUN.iter().all(holds))
+}
+
+/// The device that signed that the key of a revision acts for it, whether the org lists it or not.
+pub(crate) fn delegated_by(revision: &Revision) -> Option<Did> {
+    judge::delegating(&forge::read_description(&revision.description).1?, &revision.author)
 }
 
 /// The links that show that a run made a revision, and for whom.

@@ -9,6 +9,7 @@ use crate::{fixtures, rights::Rights};
 use domain::{
     Did, Oid, Timestamp,
     manifest::{Manifest, PAYLOAD_TYPE},
+    org::Revocation,
     patch::{Judged, Patch, Trace},
     run::CheckResult,
     trace::{How, Link, Step, Verdict},
@@ -163,6 +164,7 @@ fn evidence(sound: &Sound) -> Evidence {
             gate: None,
         }),
         journal: Journal::default(),
+        told: false,
     }
 }
 
@@ -333,6 +335,45 @@ fn one_who_left_still_counts_for_what_was_merged_and_for_nothing_else() {
     assert_eq!(steps(&unsigned), [Step::Agent, Step::Merge]);
     left.merge = None;
     assert_eq!(steps(&left), [Step::Agent]);
+}
+
+/// The same patch, not merged, after its device was removed from the org.
+fn removed(lost: bool, at: i64) -> Evidence {
+    let mut e = evidence(&sound());
+    (e.then, e.merge, e.told) = (Some(rights()), None, true);
+    let gone = |n, kind: &str| json!({"did": did(n), "kind": kind, "at": at, "why": "gone"});
+    let gone: Vec<Revocation> = of(json!([gone(DEVICE, "device"), gone(MEMBER, "member")]));
+    e.now.state.devices.clear();
+    e.now.state.members.get_mut("ada").unwrap().keys.clear();
+    if lost {
+        e.now.state.revoked = gone
+    } else {
+        e.now.state.ended = gone
+    }
+    e
+}
+
+#[test]
+fn what_a_removed_device_made_before_stays_where_a_journal_tells_of_it_and_its_key_was_not_lost() {
+    // Who reviewed it with a key of that device is not a member any more.
+    let by_run =
+        |e: &Evidence| broken(&judge::links(e)).into_iter().map(|(step, _)| step).filter(|step| *step != Step::Checks).collect::<Vec<_>>();
+    let none: [Step; 0] = [];
+    assert_eq!(by_run(&removed(false, 50_000)), none);
+    let both = [Step::Member, Step::Device];
+    assert_eq!(by_run(&removed(true, 50_000)), both, "its keys were lost");
+    assert_eq!(by_run(&removed(false, 39_000)), both, "it was made after its device was removed");
+    assert_eq!(by_run(&Evidence { told: false, ..removed(false, 50_000) }), both, "it may be dated back");
+    let mut stranger = removed(false, 50_000);
+    stranger.then.as_mut().unwrap().state.devices.clear();
+    assert_eq!(by_run(&stranger), [Step::Device], "it was not listed then either");
+}
+
+#[test]
+fn who_delegated_a_key_is_told_by_what_they_signed() {
+    let claims = evidence(&sound()).claims.unwrap();
+    assert_eq!(judge::delegating(&claims, &did(RUN)), Some(did(DEVICE)));
+    assert_eq!(judge::delegating(&claims, &did(STRANGER)), None, "the delegation of another key");
 }
 
 #[test]

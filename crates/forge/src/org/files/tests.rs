@@ -130,8 +130,9 @@ fn limits() -> impl Strategy<Value = Quotas> {
 /// Keys that count no more, numbered from here on.
 fn gone(from: usize) -> impl Strategy<Value = Vec<Revocation>> {
     let kind = prop_oneof![Just(KeyKind::Member), Just(KeyKind::Device), Just(KeyKind::Run)];
-    vec((kind, any::<i64>(), text()), 0..3).prop_map(move |all| {
-        all.into_iter().enumerate().map(|(n, (kind, at, why))| Revocation { did: did(from + n), kind, at: Timestamp(at), why }).collect()
+    vec((kind, any::<i64>(), text(), option::of(text())), 0..3).prop_map(move |all| {
+        let all = all.into_iter().enumerate();
+        all.map(|(n, (kind, at, why, name))| Revocation { did: did(from + n), kind, at: Timestamp(at), why, name }).collect()
     })
 }
 
@@ -339,11 +340,11 @@ const HARMS: [(&str, fn(&mut OrgState)); 28] = [
     ("is no member's key", |org| drop(org.agents.insert("nobodys-agent".into(), nobodys_agent()))),
     ("counts no more", |org| {
         let did = first_member(org).keys[0].did.clone();
-        org.revoked.push(Revocation { did, kind: KeyKind::Member, at: Timestamp(0), why: String::new() });
+        org.revoked.push(Revocation { did, kind: KeyKind::Member, at: Timestamp(0), why: String::new(), name: None });
     }),
     ("counts no more", |org| {
         let did = first_device(org).did.clone();
-        org.ended.push(Revocation { did, kind: KeyKind::Device, at: Timestamp(0), why: String::new() });
+        org.ended.push(Revocation { did, kind: KeyKind::Device, at: Timestamp(0), why: String::new(), name: None });
     }),
     ("two projects have one repository", |org| ["first-of-two", "second-of-two"].iter().for_each(|name| put_project(org, name, vec![]))),
     ("it has 2 gates", |org| put_project(org, "of-two-gates", vec![did(0), did(NOBODYS)])),

@@ -60,7 +60,8 @@ fn refused(org: &Org, held: &ClaimIn) -> Result<Problem, Problem> {
 /// The device that has a claim, as people call it.
 fn called(state: &OrgState, claim: &ClaimIn) -> String {
     let by = state.device_of(&claim.journal);
-    by.map_or_else(|| claim.journal.to_string(), |device| format!("{} of {}", device.name, device.owner))
+    let not_listed = || state.called(&claim.journal).unwrap_or_else(|| claim.journal.to_string());
+    by.map_or_else(not_listed, |device| format!("{} of {}", device.name, device.owner))
 }
 
 /// Why there is nothing to take over: in the words in which the task is shown, where a claim without anything that holds is one too.
@@ -69,6 +70,9 @@ fn nothing(state: &OrgState, task: &TaskRef, own: Option<&ClaimIn>, others: &[Cl
     let what = match others.first() {
         None => format!("{task} is claimed by no other device."),
         Some(other) if own.is_some_and(|own| other.taken_over_by(own)) => format!("This device has taken {task} over already."),
+        Some(other) if other.removed => {
+            format!("{task} is free: the device {}, which claimed it, was removed from the org.", called(state, other))
+        }
         Some(other) => format!("{task} is free: the run for which the device {} claimed it has ended.", called(state, other)),
     };
     Problem::conflict(what).next(format!("meshwork task run {task} gives it to an agent; nothing was changed."))
