@@ -175,7 +175,9 @@ mod tests {
     }
 
     fn parted(keys: &[&str]) -> Vec<Revocation> {
-        keys.iter().map(|key| Revocation { did: did(key), kind: KeyKind::Device, at: Timestamp(0), why: String::new() }).collect()
+        keys.iter()
+            .map(|key| Revocation { did: did(key), kind: KeyKind::Device, at: Timestamp(0), why: String::new(), name: None })
+            .collect()
     }
 
     #[test]

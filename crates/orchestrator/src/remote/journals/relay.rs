@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_journals_of_devices_that_were_removed_are_relayed_and_no_others() {
-        let gone = |n: char, kind| Revocation { did: fixtures::did(n), kind, at: Timestamp(0), why: "sold".into() };
+        let gone = |n: char, kind| Revocation { did: fixtures::did(n), kind, at: Timestamp(0), why: "sold".into(), name: None };
         let mut state = fixtures::state();
         state.revoked = vec![gone('a', KeyKind::Device), gone('b', KeyKind::Member), gone('c', KeyKind::Run)];
         state.ended = vec![gone('d', KeyKind::Device), gone('e', KeyKind::Device)];
