@@ -63,11 +63,11 @@ impl Three {
         forge.patch(&self.two.rid, &"demo".parse().unwrap(), &self.two.patch).unwrap()
     }
 
-    /// Whether what the third member said is left out, as each of the two sees it. Only the third is told that it is its own.
+    /// Whether what the third member said is left out, as each of the two sees it. The third is told of its own while the patch is open.
     fn left_out(&self) -> [bool; 2] {
         let seen = self.both().map(|forge| self.seen(forge).left_out.contains(&self.third.member()));
-        let told = self.both().map(|forge| forge.left_out(&self.two.rid).unwrap().contains(&self.two.patch));
-        assert_eq!(told, [false, seen[1] && self.seen(&self.third).state == PatchState::Open]);
+        let told = self.third.left_out(&self.two.rid).unwrap().contains(&self.two.patch);
+        assert_eq!(told, seen[1] && self.seen(&self.third).state == PatchState::Open);
         seen
     }
 }
@@ -96,6 +96,7 @@ fn a_patch_says_whose_words_do_not_count_until_they_say_something() {
     }
     assert_eq!(three.left_out(), [true, true]);
     three.two.b.close(&three.two.rid, &three.two.patch).unwrap();
+    assert!(three.two.b.left_out(&three.two.rid).unwrap().is_empty(), "it said something itself");
     three.meet();
     assert_eq!(three.left_out(), [true, true]);
     three.two.b.reopen(&three.two.rid, &three.two.patch).unwrap();
