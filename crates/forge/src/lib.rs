@@ -47,7 +47,7 @@ pub use merge::{MergeResult, Merged, Resolve};
 pub use mirror::AtMirror;
 pub use moving::{Arrived, Incoming, ObjectKind};
 pub use node::{Health, Node, NodeEvent, NodeEvents, Peer, Received};
-pub use org::{Changed, Charter, OrgState, Proposal, Refused, Standing};
+pub use org::{Approved, Changed, Charter, OrgState, Proposal, Refused, Standing};
 pub use profile::is_protected;
 pub use project::{InitProject, Visibility};
 pub use proof::{CommitProof, CommitSignature, PatchEntry, Voucher};

@@ -11,7 +11,7 @@ pub(crate) mod revoked;
 mod settle;
 
 pub use charter::Charter;
-pub use proposal::{Changed, Proposal, Standing};
+pub use proposal::{Approved, Changed, Proposal, Standing};
 
 use crate::{
     Forge, Visibility,

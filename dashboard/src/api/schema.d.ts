@@ -2448,7 +2448,7 @@ export interface components {
              * @description How many must.
              */
             needed: number;
-            /** @description Whether it counts once enough approve it; else why not. */
+            /** @description What is to be known of how it stands: what else it waits for, or why it cannot count. */
             problem?: string | null;
             /** @description Whether the owner here has still to decide. */
             yours: boolean;

@@ -1,7 +1,11 @@
 //! Changes of the org: in force at once where one owner suffices, else a proposal, which is a Radicle patch of the org repository
 //! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
 
-use super::{BRANCH, head::agreed, kept};
+use super::{
+    BRANCH,
+    head::{agreed, tip},
+    kept,
+};
 use crate::{
     Forge,
     convert::{self, Told},
@@ -29,6 +33,15 @@ pub enum Changed {
     Proposed(PatchId),
 }
 
+/// What became of an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approved {
+    /// The proposal is in force, as of this commit.
+    InForce(Oid),
+    /// It waits for the devices of these keys, as [`Proposal::unsigned`]; with none, for other owners.
+    Waits(Vec<Did>),
+}
+
 /// A change that waits for owners.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposal {
@@ -48,6 +61,8 @@ pub struct Proposal {
     pub approved: Vec<Did>,
     /// How many approvals bring it into force.
     pub needed: usize,
+    /// Where enough owners approved it, and it waits for devices alone: the keys of those owners whose devices have not signed it yet.
+    pub unsigned: Vec<Did>,
     /// How it stands.
     pub standing: Standing,
 }
@@ -152,6 +167,9 @@ impl Forge {
             }
         };
         let changed = self.changed_files(rid, &last.base, &last.head).unwrap_or_default();
+        let (approved, needed) = (approvals(&doc, last), doc.threshold());
+        // Where one is enough, who made it counts, and has still to approve it in so many words.
+        let enough = needed > 1 && approved.len() >= needed && standing == Standing::Waits;
         Ok(Some(Proposal {
             id: patch.id.clone(),
             title: patch.title.clone(),
@@ -159,15 +177,16 @@ impl Forge {
             author: last.author.clone(),
             at: last.at,
             files: changed.into_iter().map(|file| file.path).collect(),
-            approved: approvals(&doc, last),
-            needed: doc.threshold(),
+            unsigned: approved.iter().filter(|did| enough && !has_signed(repo, did, commit)).cloned().collect(),
+            approved,
+            needed,
             standing,
         }))
     }
 
     /// Approves a proposal as this owner, if `seen` is its last revision: anybody may add one. What is behind the org is made anew on
-    /// top first, and needs everybody's approval anew. Answers with the commit, where that brought it into force.
-    pub fn approve(&self, rid: &Rid, id: &PatchId, seen: &RevisionId) -> Result<Option<Oid>, Problem> {
+    /// top first, and needs everybody's approval anew.
+    pub fn approve(&self, rid: &Rid, id: &PatchId, seen: &RevisionId) -> Result<Approved, Problem> {
         self.as_member(rid, |repo| {
             self.check_owner(repo)?;
             self.settle_in_turn(repo, rid)?;
@@ -195,7 +214,11 @@ impl Forge {
             })?;
             self.settle_in_turn(repo, rid)?;
             let now = agreed(repo)?;
-            contains(&repo.backend, now, commit).then(|| convert::oid(now)).transpose()
+            if contains(&repo.backend, now, commit) {
+                return convert::oid(now).map(Approved::InForce);
+            }
+            let waits = self.proposal(rid, repo, now, &self.patch(rid, &NAME.parse()?, id)?)?;
+            Ok(Approved::Waits(waits.map(|proposal| proposal.unsigned).unwrap_or_default()))
         })
     }
 
@@ -260,6 +283,12 @@ pub(super) fn approvals(doc: &radicle::identity::Doc, revision: &patch::Revision
     let all: BTreeSet<&Did> = accepted.chain([&revision.author]).collect();
     let counts = |did: &&&Did| convert::key(did).is_ok_and(|key| doc.is_delegate(&key.into()));
     all.iter().filter(counts).map(|did| (*did).clone()).collect()
+}
+
+/// Whether a key's own branch has a commit.
+fn has_signed(repo: &Repository, did: &Did, commit: git2::Oid) -> bool {
+    let at = convert::key(did).ok().and_then(|key| tip(repo, &key));
+    at.is_some_and(|at| contains(&repo.backend, at, commit))
 }
 
 /// Somebody has added a revision that the owner did not look at.

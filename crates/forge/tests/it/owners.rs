@@ -161,7 +161,9 @@ fn below_the_threshold_a_change_waits_until_enough_owners_approve_it() {
     let other = "0".repeat(40).parse().unwrap();
     assert!(crew.forge(1).approve(&crew.rid, &id, &other).is_err(), "not what he looked at");
     assert_eq!((seen.revision.as_str(), seen.author), (id.as_str(), crew.key(0)));
-    crew.forge(1).approve(&crew.rid, &id, &seen.revision).unwrap();
+    // His approval is enough, and her device has still to sign what it is for.
+    let approved = crew.forge(1).approve(&crew.rid, &id, &seen.revision).unwrap();
+    assert_eq!((seen.unsigned, approved), (vec![], Approved::Waits(vec![crew.key(0)])));
     crew.until("it is in force everywhere", |crew| crew.has(0, "rule") && crew.has(1, "rule") && crew.agree());
     crew.until("it waits no more", |crew| crew.forge(1).proposals(&crew.rid).unwrap().iter().all(|p| p.id != id));
 

@@ -263,7 +263,9 @@ async fn with_two_owners_and_a_threshold_of_two_both_sign_what_happens() {
         }
     };
     ada.until("both are delegates", delegates(2, 1)).await;
-    ada.ok(&["org", "threshold", "2"]).await;
+    let told = text(&ada.ok(&["org", "threshold", "2"]).await["message"]);
+    let binds = "2 owners must sign changes of the org. That binds once the device of bob has signed it, ";
+    assert!(told.starts_with(binds) && told.ends_with("until then one owner's signature is enough."), "{told}");
     ada.until("both must sign", delegates(2, 2)).await;
     let cid_ticket = text(&bob.ok(&["org", "invite", "--role", "viewer"]).await["ticket"]);
     let cid = knocked(&cid_ticket, "cid").await;
@@ -276,7 +278,8 @@ async fn with_two_owners_and_a_threshold_of_two_both_sign_what_happens() {
     ada.until("the proposal at Ada's", seen).await;
     assert!(ada.told(&["org", "proposals"]).await.stdout.contains("waits for you"));
     assert_eq!(cid.act("org.joining", json!({})).await["state"], "waiting");
-    ada.ok(&["org", "approve", &id]).await;
+    let told = text(&ada.ok(&["org", "approve", &id]).await["message"]);
+    assert!(told.starts_with("Enough owners approved it; it waits until the device of bob has signed it, "), "{told}");
     state(&cid, "joined").await;
     for verb in ["approve", "reject"] {
         clear(&ada.refused(&["org", verb, &id[..10]], 5).await, "is in force already");

@@ -8,15 +8,18 @@ use crate::{
     table::{Action, Context, Effect, action},
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, RevisionId, Timestamp,
+    Did, Kind, Oid, PatchId, Problem, RevisionId, Timestamp,
     event::Body,
     join::{Admits, Joiner},
     role::{Permission, Role},
 };
-use forge::{Changed, Proposal, Standing};
+use forge::{Approved, Changed, OrgState, Proposal, Standing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -81,7 +84,7 @@ struct ProposalView {
     approved: Vec<String>,
     /// How many must.
     needed: usize,
-    /// Whether it counts once enough approve it; else why not.
+    /// What is to be known of how it stands: what else it waits for, or why it cannot count.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
     /// Whether the owner here has still to decide.
@@ -91,28 +94,58 @@ struct ProposalView {
 async fn proposals(context: Context, _: Nothing) -> Result<Vec<ProposalView>, Problem> {
     let tell = |org: &Arc<Org>| {
         let state = org.state()?;
-        let name = |did: &domain::Did| state.member_of(did).map_or_else(|| did.to_string(), |m| m.name.clone());
+        let name = |did: &Did| name_of(&state, did);
         let owner = state.owner_keys().contains(&org.member);
-        let view = |p: Proposal| ProposalView {
-            by: name(&p.author),
-            yours: owner && !p.approved.contains(&org.member) && matches!(p.standing, Standing::Waits | Standing::Behind),
-            approved: p.approved.iter().map(name).collect(),
-            problem: match p.standing {
-                Standing::Waits => None,
-                Standing::Behind => Some("The org has changed since: the next approval makes it anew, and all approve again.".into()),
-                Standing::Conflicts(paths) => Some(format!("It contradicts what is in force by now: {}.", paths.join(", "))),
-                Standing::Invalid(problem) => Some(problem.to_string()),
-            },
-            id: p.id,
-            revision: p.revision,
-            title: p.title,
-            at: p.at,
-            files: p.files,
-            needed: p.needed,
+        let view = |p: Proposal| {
+            let yours = owner && !p.approved.contains(&org.member) && matches!(p.standing, Standing::Waits | Standing::Behind);
+            ProposalView {
+                by: name(&p.author),
+                yours,
+                approved: p.approved.iter().map(name).collect(),
+                problem: match p.standing {
+                    Standing::Waits if !p.unsigned.is_empty() => Some(unsigned(&state, &p.unsigned)),
+                    Standing::Waits if yours => None,
+                    Standing::Waits => as_yet(p.needed, state.org.threshold),
+                    Standing::Behind => Some("The org has changed since: the next approval makes it anew, and all approve again.".into()),
+                    Standing::Conflicts(paths) => Some(format!("It contradicts what is in force by now: {}.", paths.join(", "))),
+                    Standing::Invalid(problem) => Some(problem.to_string()),
+                },
+                id: p.id,
+                revision: p.revision,
+                title: p.title,
+                at: p.at,
+                files: p.files,
+                needed: p.needed,
+            }
         };
         Ok(org.forge.proposals(&org.rid)?.into_iter().map(view).collect())
     };
     context.org()?.blocking(tell).await
+}
+
+fn name_of(state: &OrgState, key: &Did) -> String {
+    state.member_of(key).map_or_else(|| key.to_string(), |member| member.name.clone())
+}
+
+/// That devices of these have signed something, to stand after “until”. Of several it may take only some.
+fn signed_by(state: &OrgState, keys: &[Did]) -> String {
+    let names: Vec<String> = keys.iter().map(|key| name_of(state, key)).collect();
+    match names.as_slice() {
+        [name] => format!("the device of {name} has signed it, which it does by itself while it is up"),
+        _ => format!("enough of the devices of {} have signed it, which they do by themselves while they are up", names.join(", ")),
+    }
+}
+
+/// For whose devices a change waits that enough owners approved.
+fn unsigned(state: &OrgState, keys: &[Did]) -> String {
+    format!("Enough owners approved it; it waits until {}.", signed_by(state, keys))
+}
+
+/// That fewer approvals are enough than the org asks for, where Radicle's identity of the org repository has not followed yet.
+fn as_yet(needed: usize, asked: u32) -> Option<String> {
+    let owners = domain::counted(needed, "owner");
+    let fewer = usize::try_from(asked).is_ok_and(|asked| needed < asked);
+    fewer.then(|| format!("The approval of {owners} is enough until the owners' devices have signed that it takes {asked}."))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -170,14 +203,17 @@ async fn approve(context: Context, input: Which) -> Result<Outcome, Problem> {
     };
     let seen: RevisionId = input.revision.as_deref().unwrap_or(id.as_str()).parse()?;
     let approving = id.clone();
-    let commit = org.blocking(move |org| org.forge.approve(&org.rid, &approving, &seen)).await?;
+    let approved = org.blocking(move |org| org.forge.approve(&org.rid, &approving, &seen)).await?;
     org.look_at_head();
     org.kept.notify_one();
+    let (message, commit) = match approved {
+        Approved::InForce(commit) => ("Approved, and in force.".into(), Some(commit)),
+        Approved::Waits(keys) if keys.is_empty() => ("Approved; it waits for other owners.".into(), None),
+        Approved::Waits(keys) => (org.blocking(move |org| Ok(unsigned(&org.state()?, &keys))).await?, None),
+    };
     org.record(context.actor(&org), vec![Body::ProposalApproved { proposal: id.clone(), commit: commit.clone() }]).await?;
-    Ok(match commit {
-        Some(commit) => Outcome { message: "Approved, and in force.".into(), commit: Some(commit), proposal: None },
-        None => Outcome { message: "Approved; it waits for other owners.".into(), commit: None, proposal: Some(id) },
-    })
+    let proposal = commit.is_none().then_some(id);
+    Ok(Outcome { message, commit, proposal })
 }
 
 /// What is said once somebody who knocked is let in.
@@ -218,7 +254,24 @@ async fn threshold(context: Context, input: Threshold) -> Result<Outcome, Proble
     };
     let owners = domain::counted(input.owners, "owner");
     let changed = members::change(&org, &context.actor(&org), format!("Let {owners} sign changes"), set).await?;
-    Ok(Outcome::of(changed, format!("{owners} must sign changes of the org from now on.")))
+    let done = org.blocking(move |org| binds(org, input.owners)).await?;
+    Ok(Outcome::of(changed, done))
+}
+
+/// From when on so many must sign: Radicle's identity of the org repository has to say the same, which takes other owners' devices.
+fn binds(org: &Org, owners: u32) -> Result<String, Problem> {
+    let (must, enforced) = (domain::counted(owners, "owner"), org.forge.threshold(&org.rid)?);
+    if usize::try_from(owners).is_ok_and(|owners| owners == enforced) {
+        return Ok(format!("{must} must sign changes of the org from now on."));
+    }
+    let state = org.state()?;
+    let keys: BTreeSet<Did> = org.forge.delegates(&org.rid)?.into_iter().chain(state.owner_keys()).collect();
+    let others: Vec<Did> = keys.into_iter().filter(|key| *key != org.member).collect();
+    let until = match enforced {
+        1 => "one owner's signature is enough".to_owned(),
+        more => format!("it takes {more} owners"),
+    };
+    Ok(format!("{must} must sign changes of the org. That binds once {}; until then {until}.", signed_by(&state, &others)))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
