@@ -4244,20 +4244,20 @@ export interface components {
             description: string;
             /** @description Reviews of it. */
             reviews: components["schemas"]["Review"][];
-            /** @description Comments on it that belong to no review. */
+            /** @description Comments on it, those on lines among them. */
             comments: components["schemas"]["Comment"][];
         };
         /** @description A review of a revision. */
         Review: {
             /** @description Who. */
             by: components["schemas"]["Did"];
-            /** @description What they say; none while only line comments were made. */
+            /** @description What they say; none where they gave neither a verdict nor words. */
             verdict: components["schemas"]["Verdict"] | null;
             /** @description In words. */
             summary: string;
             /** @description When. */
             at: components["schemas"]["Timestamp"];
-            /** @description Comments, those on lines among them. */
+            /** @description Comments that were written into the review itself, with other tools: Meshwork's, on lines too, are the revision's. */
             comments: components["schemas"]["Comment"][];
         };
         /** @description A verdict of a review. */

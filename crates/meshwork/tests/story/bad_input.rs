@@ -66,8 +66,9 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
     project(&up, "here", "- [ ] T002 Two\n- [ ] T003 [P] Three\n", PASSES).await;
     command_agent(&up, "echo", "echo x > x.txt").await;
     let started = up.ok(&["task", "run", "T002", "--project", "here", "--agent", "echo"]).await;
-    let patch = up.ended(&text(&started["runs"][0]["run"])).await["patch"].clone();
-    assert!(patch.is_string(), "{started:#}");
+    let ended = up.ended(&text(&started["runs"][0]["run"])).await;
+    let patch = ended["patch"].clone();
+    assert!(patch.is_string(), "{ended:#}");
     let rid = text(&up.ok(&["project", "list"]).await[0]["project"]["rid"]);
     up.end().await;
     fs::remove_dir_all(storage(&up).join(rid.trim_start_matches("rad:"))).unwrap();

@@ -20,7 +20,12 @@ async fn the_tasks_of_a_removed_device_are_free_its_runs_are_over_and_what_it_ma
     until_open(&two.ada, &patch).await;
     let started = until_ok(&two.bob, &["task", "run", "T002", "--agent", "slow", "--here"]).await;
     let run = text(&started["runs"][0]["run"]);
-    two.ada.until_run(&run, "Ada's device knows that it works", |seen| seen["state"] == "working").await;
+    let works = || async {
+        let listed = two.ada.act("run.list", json!({})).await;
+        let seen = listed.as_array().unwrap().iter().any(|one| one["id"] == run.as_str() && one["state"] == "working");
+        if seen { Ok(()) } else { Err(listed) }
+    };
+    two.ada.until("Ada's device knows that it works", works).await;
     clear(&two.ada.refused(&["task", "run", "T002", "--agent", "echo"], 5).await, "is claimed by the device");
 
     two.ada.ok(&["org", "remove", BOBS, "--device", "--why", "sold"]).await;
