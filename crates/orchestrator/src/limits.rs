@@ -266,6 +266,8 @@ pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause before the others are asked again for what they have of a removed device's journal; it begins with that of a turn.
 pub(crate) const JOURNAL_RELAY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// For how long a line of such a journal that could not be taken is not fetched again from who told of it.
+pub(crate) const JOURNAL_RELAY_VAIN: Duration = Duration::from_secs(10 * 60);
 /// How much later a removed device's journal must have been whole elsewhere, so that it is told here, in milliseconds: more than a message
 /// takes on its way.
 pub(crate) const JOURNAL_ON_ITS_WAY_MS: i64 = 2_000;

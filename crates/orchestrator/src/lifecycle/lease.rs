@@ -45,10 +45,11 @@ async fn renew(org: &Arc<Org>, run: &Run, until: Timestamp) {
     }
 }
 
-/// Why a guest is to end that nobody waits for any more.
+/// Why a guest is to end that nobody waits for any more. What only a refused commit of the org says may be taken back.
 fn of_nobody(state: &OrgState, here: &Did, run: &Run) -> Option<Reason> {
     let by = &run.requester;
-    let gone = by != here && state.device_of(by).is_none() && run.ending.is_none();
+    let sure = state.refused.is_none() || state.revoked_for_good().any(|key| key == by);
+    let gone = by != here && state.device_of(by).is_none() && sure && run.ending.is_none();
     gone.then(|| Reason::Hindered { message: format!("The device {by}, which asked for it, does not belong to the org any more.") })
 }
 

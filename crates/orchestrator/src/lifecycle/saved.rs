@@ -139,14 +139,16 @@ fn is_gone(org: &Org, run: &Run) -> Result<bool, Problem> {
     Ok(run.held.is_some() && on_disk(org, run)? != run.held)
 }
 
-/// The runs whose checkpoints lie here by the journal, and are not on the disk; newest first.
+/// The runs that are over whose checkpoints lie here by the journal, and none of which the disk has; newest first. Of one that works a new
+/// one may be on the disk a moment before the journal says so.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub(crate) fn gone(org: &Org) -> Result<Vec<RunId>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     // Of what cannot be read now nothing is said.
-    Ok(runs.into_iter().filter(|run| is_gone(org, run).unwrap_or(false)).map(|run| run.id).collect())
+    let lost = |run: &Run| run.held.is_some() && run.state.ended() && on_disk(org, run).is_ok_and(|there| there.is_none());
+    Ok(runs.into_iter().filter(lost).map(|run| run.id).collect())
 }
 
 /// Sees whether the disk has the checkpoint of a run that lies here by the journal. Where it does not, this is written down, and true is

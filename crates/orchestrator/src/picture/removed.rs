@@ -9,7 +9,8 @@ use forge::OrgState;
 pub(super) fn without_removed(state: &OrgState, here: &Did, run: Run) -> Run {
     let executor = run.device.as_ref().filter(|_| run.state.holds_slot());
     let last = executor.unwrap_or(&run.requester).clone();
-    if run.state.ended() || last == *here || state.device_of(&last).is_some() {
+    // One that is not listed yet may only have joined a moment ago.
+    if run.state.ended() || last == *here || state.device_of(&last).is_some() || state.gone(&last).is_none() {
         return run;
     }
     let (to, reason) = GivenUp::Outside.end(run.clone(), &last);

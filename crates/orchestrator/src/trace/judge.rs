@@ -149,12 +149,13 @@ impl Evidence {
         }
     }
 
-    /// Whether the revision is still taken of a key that may have ended since: it was not lost, and a journal tells of the revision, which
-    /// the org's devices follow only as long as its device is listed. Who was removed cannot date a patch back so.
+    /// Whether the revision is still taken of a key that ended since: it was not lost, and a journal tells of the revision, which the org's
+    /// devices follow only as long as its device is listed. So who was removed can date a patch back only by a device that had not heard of
+    /// the removal (decision 011); that it is approved is asked for in any case.
     fn stays(&self, key: &Did) -> bool {
         let (state, made) = (&self.now.state, self.published.as_ref().map(|published| published.revision.at));
         let gone = state.ended.iter().find(|gone| gone.did == *key);
-        let before = gone.is_none_or(|gone| made.is_some_and(|made| made <= gone.at));
+        let before = gone.is_some_and(|gone| made.is_some_and(|made| made <= gone.at));
         self.told && before && !state.revoked.iter().any(|gone| gone.did == *key)
     }
 

@@ -121,7 +121,7 @@ async fn follow(org: Arc<Org>, device: Did) {
             std::future::pending::<Result<(), Stop>>().await
         };
         let stopped = tokio::select! {
-            stopped = once(&org, &copied, &device) => stopped,
+            stopped = once(&org, &copied, &device, Point::default()) => stopped,
             stopped = compared => stopped,
         };
         copied.live(false);
@@ -155,7 +155,7 @@ async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
     loop {
         let before = copied.journal.point();
         for other in others(org).iter().filter(|other| *other != copied.journal.device()) {
-            let stopped = once(org, copied, other).await;
+            let stopped = once(org, copied, other, Point::default()).await;
             told(org, copied, other, stopped).await;
         }
         // Nothing new: nobody who is there has more of it.
@@ -194,15 +194,21 @@ pub(super) async fn told(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, stopp
     }
 }
 
-/// Follows a journal at one device: at its own until the connection breaks; at another until nothing new comes.
-pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<(), Stop> {
+/// Follows a journal at one device: at its own until the connection breaks; at another until nothing new comes, for which it is given longer
+/// as long as what it told of, which ends there, has not come.
+pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, told: Point) -> Result<(), Stop> {
     let own = copied.journal.device() == from;
     let mut stream = begin(org, copied, from).await?;
     let mut waiting = Waiting::default();
-    let silence = if own { limits::WATCH_SILENCE } else { limits::JOURNAL_TURN };
     loop {
+        let behind = copied.journal.point() < told;
+        let silence = match (own, behind) {
+            (true, _) => limits::WATCH_SILENCE,
+            (false, true) => limits::JOURNAL_STILL_MAX,
+            (false, false) => limits::JOURNAL_TURN,
+        };
         let message = match tokio::time::timeout(silence, stream.next()).await {
-            Err(_) if own => return Err(Problem::unavailable("Nothing was heard of the device.").into()),
+            Err(_) if own || behind => return Err(Problem::unavailable("Nothing was heard of the device.").into()),
             Err(_) | Ok(None) => return Ok(()),
             Ok(Some(message)) => message.map_err(|s| problem(&s))?,
         };

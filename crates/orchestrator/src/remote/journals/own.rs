@@ -145,7 +145,7 @@ async fn is_here(org: &Arc<Org>, branch: &Arc<Copied>, end: &End) -> Result<Here
 /// Takes what a device holds, until the end that it told of. What goes on there meanwhile is not waited for.
 pub(super) async fn take(org: &Arc<Org>, branch: &Arc<Copied>, from: &Did, end: Point) {
     tokio::select! {
-        stopped = hear::once(org, branch, from) => {
+        stopped = hear::once(org, branch, from, end) => {
             hear::told(org, branch, from, stopped).await;
         }
         () = until(&branch.journal, end) => {}

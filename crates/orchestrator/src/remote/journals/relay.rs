@@ -14,7 +14,13 @@ use crate::{
 };
 use domain::{Did, Problem, org::KeyKind};
 use forge::OrgState;
-use std::{collections::BTreeSet, fs, io, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 use store::{JournalCopy, Point, Refused, link};
 
 /// The folder in that of a copy into which another line of its journal comes.
@@ -32,11 +38,11 @@ pub(super) async fn keep(org: Arc<Org>, device: Did) {
         // It is not what all have, and nothing takes its place any more.
         *lock(&copied.summed_up) = None;
     }
-    let mut pause = limits::JOURNAL_TURN;
+    let (mut pause, mut vain) = (limits::JOURNAL_TURN, Vain::new());
     loop {
         let before = end(&org, &device);
         for other in others(&org) {
-            if let Err(problem) = catch_up(&org, &device, &other).await {
+            if let Err(problem) = catch_up(&org, &device, &other, &mut vain).await {
                 tracing::debug!(%device, from = %other, %problem, "what another has of a removed device's journal is not known");
             }
         }
@@ -51,6 +57,9 @@ fn end(org: &Org, device: &Did) -> Point {
     org.journals.get(device).map_or_else(Point::default, |copied| copied.journal.point())
 }
 
+/// The lines that were fetched whole and could not be taken: from whom, where each ends with which hash, and when that was.
+type Vain = BTreeMap<Did, (Point, String, Instant)>;
+
 /// What somebody tells of a journal: where it ends there, the hash of its last event, and how old that is, in milliseconds.
 struct Told {
     end: Point,
@@ -59,26 +68,39 @@ struct Told {
 }
 
 /// Takes what another device has of the journal, where that counts over what is here.
-async fn catch_up(org: &Arc<Org>, device: &Did, from: &Did) -> Result<(), Problem> {
+async fn catch_up(org: &Arc<Org>, device: &Did, from: &Did, vain: &mut Vain) -> Result<(), Problem> {
     let at = end(org, device);
     let first = hear::first_of(org, from, device, at).await?;
     let told = Told { end: place(first.last_incarnation, first.last_seq), hash: first.last_hash, age_ms: first.age_ms };
     let (there, here, sender) = (told.end, org.journals.get(device), from.clone());
+    let line = (told.end, told.hash.clone(), Instant::now());
+    if vain.get(from).is_some_and(|(end, hash, at)| (*end, hash) == (line.0, &line.1) && at.elapsed() < limits::JOURNAL_RELAY_VAIN) {
+        return Ok(());
+    }
     if !org.blocking(move |_| counts(here.as_deref(), &sender, &told)).await? {
         return Ok(());
     }
     let opening = device.clone();
     let copied = org.blocking(move |org| org.journals.copy(&opening)).await?;
-    let stopped = hear::once(org, &copied, from).await;
+    let stopped = hear::once(org, &copied, from, there).await;
     let stands = copied.journal.point() == at;
     match stopped {
-        Err(Stop::Refused(Refused::Forked { .. } | Refused::OutOfPlace(_))) => settle(org, &copied, from, there).await,
-        Ok(()) if stands => settle(org, &copied, from, there).await,
+        Err(Stop::Refused(Refused::Forked { .. } | Refused::OutOfPlace(_))) => {}
+        Ok(()) if stands => {}
         stopped => {
             hear::told(org, &copied, from, stopped).await;
-            Ok(())
+            return Ok(());
         }
     }
+    let settled = settle(org, &copied, from, there).await;
+    // Its hash, where it is another line of the same length, else its end says whether it was taken.
+    if settled.is_err() || copied.journal.point() == at {
+        vain.insert(from.clone(), line);
+    }
+    if let Err(problem) = &settled {
+        org.journals.tried(device, Some(problem));
+    }
+    settled
 }
 
 /// Whether what somebody has of a journal counts over what is here. Where it does not, it says as of when that is whole.
