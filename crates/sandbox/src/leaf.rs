@@ -7,13 +7,14 @@ use crate::{
 };
 use rustix::{
     fd::OwnedFd,
-    fs::{FlockOperation, Mode, OFlags, flock, open},
+    fs::{FlockOperation, Mode, OFlags, flock, fstat, open},
     io::Errno,
     process::{Pid, Signal, kill_process},
 };
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -214,10 +215,19 @@ impl Drop for Leaf {
 fn lock(dir: &Path) -> io::Result<OwnedFd> {
     let locked = open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .and_then(|fd| flock(&fd, FlockOperation::NonBlockingLockExclusive).map(|()| fd));
+    let swept = || io::Error::from(io::ErrorKind::AlreadyExists);
     match locked {
         // Somebody swept it between its making and its lock: another name is taken.
-        Err(Errno::AGAIN | Errno::NOENT) => Err(io::ErrorKind::AlreadyExists.into()),
-        other => Ok(other?),
+        Err(Errno::AGAIN | Errno::NOENT) => Err(swept()),
+        // Or held it, and removed it before.
+        Ok(fd) => {
+            if fstat(&fd)?.st_ino == fs::metadata(dir).map_err(|_| swept())?.ino() {
+                Ok(fd)
+            } else {
+                Err(swept())
+            }
+        }
+        Err(other) => Err(other.into()),
     }
 }
 

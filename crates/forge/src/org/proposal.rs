@@ -217,8 +217,9 @@ impl Forge {
             if contains(&repo.backend, now, commit) {
                 return convert::oid(now).map(Approved::InForce);
             }
-            let waits = self.proposal(rid, repo, now, &self.patch(rid, &NAME.parse()?, id)?)?;
-            Ok(Approved::Waits(waits.map(|proposal| proposal.unsigned).unwrap_or_default()))
+            // It is approved, whatever can be read of it now.
+            let waits = NAME.parse().and_then(|name| self.proposal(rid, repo, now, &self.patch(rid, &name, id)?));
+            Ok(Approved::Waits(waits.ok().flatten().map(|proposal| proposal.unsigned).unwrap_or_default()))
         })
     }
 

@@ -97,6 +97,7 @@ async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
         org.remote.moving.owe(&run.id);
     }
     let facts = saved.facts(&run.id).into_iter().map(|body| org.event(&org.device, body)).collect();
+    tracing::info!(run = %run.id, to = ?over.to, why = over.reason.text(), "a run ends");
     write_end(org, &run.id, facts, over).await?;
     let logged = run.id.clone();
     org.blocking(move |org| org.store.run_log(&logged).map(|log| log.finish())).await?;

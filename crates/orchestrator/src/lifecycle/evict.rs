@@ -71,8 +71,11 @@ async fn freeze(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
         Ok(())
     });
     let told = async { frozen.iter().for_each(|id| order(org, id, Order::Pause)) };
-    if let (Err(problem), ()) = join(marked, told).await {
-        tracing::warn!(%problem, "that runs are frozen could not be noted");
+    // A disk that does not answer holds nobody's end up.
+    match join(timeout(limits::END_ASK_WAIT, marked), told).await {
+        (Ok(Ok(())), ()) => {}
+        (Ok(Err(problem)), ()) => tracing::warn!(%problem, "that runs are frozen could not be noted"),
+        (Err(_), ()) => tracing::warn!("that runs are frozen could not be noted yet: the disk does not answer"),
     }
     frozen
 }

@@ -322,9 +322,8 @@ pub(crate) fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem>
             .because(format!("The run's key needs the signature of {}.", manifest.requester)));
     }
     let now = clock::now();
-    // The clock of another device that executes it may be behind.
-    let behind_ms = if run.elsewhere(&org.device).is_some() { identity::limits::CLOCKS_DIFFER_MS } else { 0 };
-    let from = domain::Timestamp(now.0.saturating_sub(i64::try_from(behind_ms).unwrap_or(0)));
+    // The clock of another device that executes it may be behind, and this one's be set back.
+    let from = domain::Timestamp(now.0.saturating_sub(i64::try_from(identity::limits::CLOCKS_DIFFER_MS).unwrap_or(0)));
     let delegation = Delegation {
         executor: run.elsewhere(&org.device).cloned(),
         ..Delegation::of(&manifest, envelope::hash(&envelope), key, from, now.plus_ms(delegation_ms(&manifest)))

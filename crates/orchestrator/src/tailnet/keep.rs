@@ -95,7 +95,8 @@ async fn look(org: &Arc<Org>, work: &mut Work) {
             key.map_or_else(|problem| (Ok(None), Some(problem)), |key| (Ok(key), None))
         }
     };
-    seen.amiss = known.err().into_iter().chain(unfit).collect();
+    let given_up = settings::given_up(&org.dir, &settings.headscale);
+    seen.amiss = known.err().into_iter().chain(unfit).chain(given_up).collect();
     let api = key.and_then(|key| key.map(|key| Headscale::new(settings.headscale.clone(), key)).transpose());
     work.note("the Headscale server", &api);
     let (api, failed) = match api {

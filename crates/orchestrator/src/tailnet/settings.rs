@@ -237,6 +237,21 @@ pub(super) fn managed(dir: &OrgDir, server: &ServerUrl) -> Result<Option<Managed
     Ok(recorded(dir)?.filter(|managed| is_same(managed.url.as_str(), server.as_str())))
 }
 
+/// What a person has to know of a server that this device ran for the org, which names another now; none where there is none.
+pub(super) fn given_up(dir: &OrgDir, server: &ServerUrl) -> Option<Problem> {
+    let ran = recorded(dir).ok().flatten().filter(|managed| !is_same(managed.url.as_str(), server.as_str()))?;
+    let file = record_file(dir);
+    Some(
+        Problem::conflict(format!("This device ran the org's Headscale server {}, and the org names {server} now: it is ended.", ran.url))
+            .because("One that is not the org's lets nobody in any more.")
+            .next(format!(
+                "Where {server} leads to this device, as through a proxy, write that address as “url” into {}: it is started again. Else \
+                 remove that file.",
+                file.display()
+            )),
+    )
+}
+
 /// The org's server in a state of it, where this device runs it.
 pub(crate) fn served(org: &Org, state: &OrgState) -> Result<Option<ServerUrl>, Problem> {
     let Some(managed) = recorded(&org.dir)? else { return Ok(None) };
