@@ -455,6 +455,8 @@ pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const PRESENCE_ASK_EVERY: Duration = Duration::from_millis(400);
 /// How long desktop sessions may take to say it, all of them together: with the pause between looks, less than a second.
 pub(crate) const PRESENCE_ANSWER_WAIT: Duration = Duration::from_millis(300);
+/// How long a session may take to answer at all, which later looks hear; then it is asked anew.
+pub(crate) const PRESENCE_GIVE_UP: Duration = Duration::from_secs(5);
 /// How much of a sensor's file is read, in bytes.
 pub(crate) const SENSOR_BYTES_MAX: u64 = 16 * 1024;
 /// How many GPUs of a machine count. All of them are in each announcement.

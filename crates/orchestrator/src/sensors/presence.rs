@@ -38,6 +38,26 @@ struct Hint {
     asked: Instant,
     /// When it was asked to which it answered last, and for how long it was idle then, in seconds.
     said: Option<(Instant, u64)>,
+    /// It is being asked still: a busy machine may take longer than a look does.
+    asking: Option<Asking>,
+}
+
+/// A program that asks a session.
+#[derive(Debug)]
+struct Asking {
+    child: Child,
+    stdout: ChildStdout,
+    heard: String,
+}
+
+/// What came of listening to it.
+enum Heard {
+    /// All that it says.
+    All(String),
+    /// More may come.
+    Part,
+    /// It cannot be heard.
+    Nothing,
 }
 
 impl Default for Hints {
@@ -114,17 +134,34 @@ impl Hints {
     fn idle_s(&self, root: &Path, sessions: &[&str], away_after_s: u64) -> HashMap<String, u64> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|session, _| sessions.contains(&session.as_str()));
-        let is_due = |session: &&str| known.get(*session).is_none_or(|hint| hint.asked.elapsed() >= limits::PRESENCE_ASK_EVERY);
-        let (due, asked): (Vec<&str>, _) = (sessions.iter().copied().filter(is_due).collect(), Instant::now());
-        for (session, idle) in due.iter().zip(ask(root, &due, asked + self.wait)) {
-            let before = known.get(*session).and_then(|hint| hint.said);
-            known.insert((*session).to_owned(), Hint { asked, said: idle.map(|idle| (asked, idle)).or(before) });
+        let now = Instant::now();
+        for session in sessions {
+            let is_due = |hint: &Hint| hint.asking.is_none() && hint.asked.elapsed() >= limits::PRESENCE_ASK_EVERY;
+            if known.get(*session).is_none_or(is_due) {
+                let said = known.get(*session).and_then(|hint| hint.said);
+                known.insert((*session).to_owned(), Hint { asked: now, said, asking: Asking::begin(root, session).ok() });
+            }
         }
+        // All were asked before the first is listened to.
+        known.values_mut().for_each(|hint| hint.hear(now + self.wait));
         known.iter().filter_map(|(session, hint)| Some((session.clone(), hint.idle_s(away_after_s)?))).collect()
     }
 }
 
 impl Hint {
+    /// Takes the answer, if it comes until then. One that takes too long is asked anew.
+    fn hear(&mut self, until: Instant) {
+        let Some(mut asking) = self.asking.take() else { return };
+        match asking.hear(until) {
+            Heard::All(said) => {
+                let now_us = u64::try_from(clock::now().0).unwrap_or_default() * 1000;
+                self.said = hint(&said, now_us).map(|idle| (self.asked, idle)).or(self.said);
+            }
+            Heard::Part if self.asked.elapsed() < limits::PRESENCE_GIVE_UP => self.asking = Some(asking),
+            Heard::Part | Heard::Nothing => {}
+        }
+    }
+
     /// For how long it is idle, in seconds. One that does not answer now is idle no longer than it was, and the time since: that is enough
     /// to know where somebody still is by that, and for nothing else.
     fn idle_s(&self, away_after_s: u64) -> Option<u64> {
@@ -134,43 +171,44 @@ impl Hint {
     }
 }
 
-/// Asks logind for how long sessions are idle, for all of them at once; none: that was not said until then.
-fn ask(root: &Path, sessions: &[&str], until: Instant) -> Vec<Option<u64>> {
-    let asked: Vec<Option<Child>> = sessions.iter().map(|session| begin(root, session).ok()).collect();
-    let answered = |child: Option<Child>| hint(&answer(child?, until)?, u64::try_from(clock::now().0).ok()? * 1000);
-    asked.into_iter().map(answered).collect()
-}
+impl Asking {
+    /// Begins to ask logind for how long a session is idle.
+    fn begin(root: &Path, session: &str) -> io::Result<Self> {
+        let object = format!("/org/freedesktop/login1/session/{}", label(session));
+        let mut busctl = Command::new(root.join("usr/bin/busctl"));
+        busctl.args(["--timeout=5", "get-property", "org.freedesktop.login1", &object]);
+        busctl.args(["org.freedesktop.login1.Session", "IdleHint", "IdleSinceHint"]);
+        let mut child = busctl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self { child, stdout, heard: String::new() })
+    }
 
-/// Begins to ask for one session.
-fn begin(root: &Path, session: &str) -> io::Result<Child> {
-    let object = format!("/org/freedesktop/login1/session/{}", label(session));
-    let mut busctl = Command::new(root.join("usr/bin/busctl"));
-    busctl.args(["--timeout=1", "get-property", "org.freedesktop.login1", &object]);
-    busctl.args(["org.freedesktop.login1.Session", "IdleHint", "IdleSinceHint"]);
-    busctl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
-}
-
-/// What a child says to its end, which comes now: it said all, or is too late.
-fn answer(mut child: Child, until: Instant) -> Option<String> {
-    let said = child.stdout.take().and_then(|stdout| read(stdout, until));
-    let _ = child.kill();
-    let _ = child.wait();
-    said
-}
-
-/// All that comes; none: more may come after that.
-fn read(stdout: ChildStdout, until: Instant) -> Option<String> {
-    let (mut stdout, mut said, mut piece) = (stdout.take(limits::SENSOR_BYTES_MAX), String::new(), [0; 256]);
-    loop {
-        let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()?;
-        let mut ready = [PollFd::new(stdout.get_ref(), PollFlags::IN)];
-        if retry_on_intr(|| poll(&mut ready, Some(&left))).ok()? == 0 {
-            return None;
+    /// Listens until then.
+    fn hear(&mut self, until: Instant) -> Heard {
+        let mut piece = [0; 256];
+        while self.heard.len() as u64 <= limits::SENSOR_BYTES_MAX {
+            let Ok(left) = Timespec::try_from(until.saturating_duration_since(Instant::now())) else { return Heard::Nothing };
+            let mut ready = [PollFd::new(&self.stdout, PollFlags::IN)];
+            match retry_on_intr(|| poll(&mut ready, Some(&left))) {
+                Ok(0) => return Heard::Part,
+                Ok(_) => {}
+                Err(_) => return Heard::Nothing,
+            }
+            match self.stdout.read(&mut piece) {
+                Ok(0) => return Heard::All(std::mem::take(&mut self.heard)),
+                Ok(count) => self.heard.push_str(&String::from_utf8_lossy(&piece[..count])),
+                Err(_) => return Heard::Nothing,
+            }
         }
-        match stdout.read(&mut piece).ok()? {
-            0 => return Some(said),
-            count => said.push_str(&String::from_utf8_lossy(&piece[..count])),
-        }
+        Heard::Nothing
+    }
+}
+
+impl Drop for Asking {
+    /// It said all, or is too late.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -237,7 +275,7 @@ mod tests {
     /// That the second session said so at the look before.
     fn said(idle: u64) -> Mutex<HashMap<String, Hint>> {
         let asked = Instant::now().checked_sub(limits::LEND_LOOK_EVERY).unwrap();
-        Mutex::new(HashMap::from([("2".to_owned(), Hint { asked, said: Some((asked, idle)) })]))
+        Mutex::new(HashMap::from([("2".to_owned(), Hint { asked, said: Some((asked, idle)), asking: None })]))
     }
 
     #[test]
@@ -303,6 +341,14 @@ mod tests {
         // A busy machine may not even start it in time.
         while idle_s(root.path(), Some(&Hints::default()), AWAY) != Some(0) && begun.elapsed() < Duration::from_secs(20) {}
         assert!(begun.elapsed() < Duration::from_secs(20), "the others held it up");
+
+        // What comes later than a look waits for is heard by one of the next.
+        lay(root.path(), &format!("[ \"$4\" = {SECOND} ] && sleep 0.5 && exec printf 'b false\\nt 0\\n'; exec sleep 100"));
+        let (slow, begun) = (Hints { wait: Duration::from_millis(1), known: said(AWAY) }, Instant::now());
+        while idle_s(root.path(), Some(&slow), AWAY) != Some(0) && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::yield_now();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it was asked anew each time");
 
         lay(root.path(), "exec sleep 100");
         let hurried = |known| Hints { wait: Duration::ZERO, known };

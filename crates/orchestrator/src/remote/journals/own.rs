@@ -144,8 +144,10 @@ async fn is_here(org: &Arc<Org>, branch: &Arc<Copied>, end: &End) -> Result<Here
 
 /// Takes what a device holds, until the end that it told of. What goes on there meanwhile is not waited for.
 pub(super) async fn take(org: &Arc<Org>, branch: &Arc<Copied>, from: &Did, end: Point) {
+    // For its own this device waits before it begins: not long for one who is slow, since another may be quicker.
+    let told = if *branch.journal.device() == org.device { Point::default() } else { end };
     tokio::select! {
-        stopped = hear::once(org, branch, from, end) => {
+        stopped = hear::once(org, branch, from, told) => {
             hear::told(org, branch, from, stopped).await;
         }
         () = until(&branch.journal, end) => {}
