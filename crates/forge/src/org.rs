@@ -80,6 +80,16 @@ impl OrgState {
         self.devices.values().find(|device| device.did == *key)
     }
 
+    /// The member to whom the device with this key belongs.
+    pub fn owner_of(&self, device: &Did) -> Option<&Member> {
+        self.device_of(device).and_then(|device| self.members.get(&device.owner))
+    }
+
+    /// Whether a key was lost or stolen.
+    pub fn is_lost(&self, key: &Did) -> bool {
+        self.revoked.iter().any(|gone| gone.did == *key)
+    }
+
     /// Whether a key counts no more: revoked, or ended.
     pub fn is_gone(&self, key: &Did) -> bool {
         self.gone(key).is_some()

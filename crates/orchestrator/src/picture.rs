@@ -121,8 +121,8 @@ pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
     Some(Whose { reachable: whose.reachable && !removed, removed, ..whose })
 }
 
-/// Whether a journal tells that a run made this revision. Of a device that was removed from the org nobody takes more of its journal: so
-/// it told that before.
+/// Whether a journal tells that a run made this revision. Of a device that was removed from the org nobody takes more of its journal from
+/// itself: so it told that before, or to one who had not heard of the removal (decision 011).
 ///
 /// # Errors
 /// When the journal here cannot be read.

@@ -159,9 +159,8 @@ pub fn with_counting_reviews(rights: &Rights, mut patch: Patch) -> Patch {
 #[must_use]
 pub(crate) fn left_out(rights: &Rights, patch: &Patch) -> Vec<Did> {
     let (state, about) = (&rights.state, Resource::Patch(patch.id.to_string(), patch.project.to_string()));
-    let owner = |key: &Did| state.device_of(key).and_then(|device| state.members.get(&device.owner));
     let mut keys = patch.left_out.clone();
-    keys.retain(|key| state.member_of(key).or_else(|| owner(key)).is_some_and(|m| rights.member_may(m, "patch.review", &about)));
+    keys.retain(|key| state.member_of(key).or_else(|| state.owner_of(key)).is_some_and(|m| rights.member_may(m, "patch.review", &about)));
     keys
 }
 
@@ -185,11 +184,6 @@ pub fn by_person(rights: &Rights, patch: Patch) -> Patch {
     patch.left_out.sort_unstable();
     patch.left_out.dedup();
     patch
-}
-
-/// Whether a key was lost or stolen.
-fn is_lost(state: &OrgState, key: &Did) -> bool {
-    state.revoked.iter().any(|gone| gone.did == *key)
 }
 
 /// Who made the latest revision of a patch, as far as anybody's word counts. Read once for all that is decided about the patch: what was
@@ -228,7 +222,7 @@ impl Removed {
         let key = if by_run { device? } else { key };
         state.gone(key)?;
         let who = state.called(key).unwrap_or_else(|| key.to_string());
-        Some(Self { who, by_run, lost: is_lost(state, key) })
+        Some(Self { who, by_run, lost: state.is_lost(key) })
     }
 
     /// To go on after what was made.
@@ -270,7 +264,7 @@ impl Author {
 
     /// A run that this journal knows: whoever executed it, nothing is taken that a lost key asked for.
     fn of_run(state: &OrgState, run: &Run) -> Self {
-        let lost = [&run.requester, &run.member].into_iter().find(|key| is_lost(state, key));
+        let lost = [&run.requester, &run.member].into_iter().find(|key| state.is_lost(key));
         let removed = lost.and_then(|key| Removed::of(state, key, None));
         removed.map_or_else(|| Self::Run(Box::new(run.clone())), |removed| Self::Removed(Removed { by_run: true, ..removed }))
     }

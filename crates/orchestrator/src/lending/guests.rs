@@ -20,8 +20,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// By a state of the org. The member whose key lies on this device is at home here too.
     pub(crate) fn of(org: &Org, state: &OrgState) -> Self {
-        let listed = state.device_of(&org.device).and_then(|device| state.members.get(&device.owner));
-        let keys = listed.into_iter().flat_map(|member| member.keys.iter().map(|key| key.did.clone()));
+        let keys = state.owner_of(&org.device).into_iter().flat_map(|member| member.keys.iter().map(|key| key.did.clone()));
         Self { keys: keys.chain([org.member.clone()]).collect() }
     }
 

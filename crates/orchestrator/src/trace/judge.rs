@@ -156,7 +156,7 @@ impl Evidence {
         let (state, made) = (&self.now.state, self.published.as_ref().map(|published| published.revision.at));
         let gone = state.ended.iter().find(|gone| gone.did == *key);
         let before = gone.is_some_and(|gone| made.is_some_and(|made| made <= gone.at));
-        self.told && before && !state.revoked.iter().any(|gone| gone.did == *key)
+        self.told && before && !state.is_lost(key)
     }
 
     fn device(&self, key: &Did) -> Result<(String, How), String> {
