@@ -168,12 +168,14 @@ impl Forge {
         convert::oid(tree_of(&self.repository(rid)?.backend, convert::git_oid(commit.as_str())?)?.id())
     }
 
-    /// What the org repository said at a moment: at the last commit of its canonical branch before it.
+    /// What the org repository said at a moment: at the last commit of its canonical branch before the second of it. Git and Radicle tell
+    /// whole seconds; of two things of one second, what was made counts as before what the org decided, as where a device is removed just
+    /// after its run published.
     pub fn org_state_then(&self, rid: &Rid, at: Timestamp) -> Result<OrgState, Problem> {
         let repo = self.repository(rid)?;
         let what = "The history of the org repository cannot be read.";
         let mut commit = repo.backend.find_commit(canonical(&repo)?.1).told(what)?;
-        while commit.time().seconds().saturating_mul(1000) > at.0 && commit.parent_count() > 0 {
+        while commit.time().seconds() >= at.0.div_euclid(1000) && commit.parent_count() > 0 {
             commit = commit.parent(0).told(what)?;
         }
         self.org_state_at(rid, convert::oid(commit.id())?)

@@ -3,7 +3,7 @@
 
 use crate::harness::*;
 use domain::org::{Device as OrgDevice, Member, MemberKey, Org};
-use domain::{Kind, Rid, role::Role};
+use domain::{Kind, Rid, Timestamp, role::Role};
 use forge::*;
 
 fn org(device: &Device) -> (Org, Member, OrgDevice) {
@@ -46,6 +46,17 @@ fn an_org_says_who_and_what_belongs_to_it() {
     assert_ne!(state.commit, commit);
     change(&device, &rid, "agents/coder.toml", None).unwrap();
     assert!(device.forge.org_state(&rid).unwrap().agents.is_empty());
+}
+
+#[test]
+fn of_one_second_what_was_made_counts_as_before_what_the_org_decided() {
+    let device = Device::new("laptop");
+    let rid = founded(&device);
+    let agent = format!("name = \"coder\"\nanswers = \"{}\"\n[engine]\nkind = \"profile\"\nname = \"codex\"\n", device.forge.member());
+    let made = Timestamp(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64);
+    change(&device, &rid, "agents/coder.toml", Some(&agent)).unwrap();
+    let listed = |at| device.forge.org_state_then(&rid, at).unwrap().agents.len();
+    assert_eq!([listed(made), listed(made.plus_ms(600_000))], [0, 1]);
 }
 
 #[test]
