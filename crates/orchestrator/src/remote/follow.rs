@@ -9,6 +9,7 @@ use domain::{
     event::{Body, kind},
     follow::{Came, Following, GivenUp},
     run::{Run, RunState},
+    time::millis,
 };
 use futures::{
     StreamExt,
@@ -33,7 +34,7 @@ struct Clock(Instant);
 
 impl Clock {
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+        millis(self.0.elapsed())
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pause, mut followed) = (limits::REMOTE_PAUSE, None);
+    let (mut pauses, mut followed) = (limits::REMOTE_PAUSES, None);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -86,7 +87,7 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
                 following.missing(clock.now_ms(), crate::fault::run_missing_ms())
             }
             Ok(Some(came)) => {
-                pause = limits::REMOTE_PAUSE;
+                pauses.anew();
                 following.told(came, is_over_there(org, id, device).await)
             }
             Err(problem) => {
@@ -101,16 +102,15 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
             }
         }
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
-            pause = limits::REMOTE_PAUSE;
+            pauses.anew();
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 
 /// What the journal says, however often that cannot be read before: nobody else follows the run.
 async fn read_at_last<T>(id: &RunId, read: impl Fn() -> Result<T, Problem>) -> T {
-    let (mut pause, mut told) = (limits::REMOTE_PAUSE, false);
+    let (mut pauses, mut told) = (limits::REMOTE_PAUSES, false);
     loop {
         match read() {
             Ok(read) => return read,
@@ -118,8 +118,7 @@ async fn read_at_last<T>(id: &RunId, read: impl Fn() -> Result<T, Problem>) -> T
             Err(_) => {}
         }
         told = true;
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 
@@ -218,7 +217,7 @@ fn silent(_: Elapsed) -> Problem {
 /// Takes a run's log, over as many connections as that needs: whatever is wrong with it holds no fact up. Once the run is `over` it is
 /// tried for one time more.
 async fn whole_log(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog, over: &AtomicBool) -> Result<(), Problem> {
-    let mut pause = limits::REMOTE_PAUSE;
+    let mut pauses = limits::REMOTE_PAUSES;
     loop {
         let (last, before) = (over.load(Ordering::Relaxed), log.last_seq());
         match lines(org, run, device, log).await {
@@ -228,10 +227,9 @@ async fn whole_log(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog, over: 
             done => return done,
         }
         if log.last_seq() > before {
-            pause = limits::REMOTE_PAUSE;
+            pauses.anew();
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     org::Org,
     remote::{client, probe, reached},
 };
-use domain::{Did, Problem};
+use domain::{Did, Problem, pauses::Pauses};
 use futures::StreamExt;
 use mesh::{problem, spoken};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
@@ -103,7 +103,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
 
 /// Follows one device's journal for as long as the org lists it.
 async fn follow(org: Arc<Org>, device: Did) {
-    let mut pause = limits::REMOTE_PAUSE;
+    let mut pauses = limits::REMOTE_PAUSES;
     loop {
         let opening = device.clone();
         let copied = match org.blocking(move |org| org.journals.copy(&opening)).await {
@@ -127,40 +127,41 @@ async fn follow(org: Arc<Org>, device: Did) {
         copied.live(false);
         let refused = told(&org, &copied, &device, stopped).await;
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
-            pause = limits::REMOTE_PAUSE;
+            pauses.anew();
         }
+        let pause = pauses.another();
         tokio::select! {
             () = from_others(&org, &copied) => {}
             () = back(&org, &device, if refused { limits::JOURNAL_REFUSED_PAUSE } else { pause }) => {}
         }
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
     }
 }
 
 /// Resolves when the device answers again, after a pause at least.
 async fn back(org: &Arc<Org>, device: &Did, first: Duration) {
-    let mut pause = first;
+    let mut pauses = Pauses::new(first, limits::REMOTE_PAUSE_MAX.max(first));
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pauses.another()).await;
         if probe(org, device).await.reachable {
             return;
         }
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX.max(first));
     }
 }
 
 /// Takes what others have of the journal of a device that is away, one after the other, again and again.
 async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
-    let mut pause = limits::JOURNAL_TURN;
+    let mut pauses = Pauses::new(limits::JOURNAL_TURN, limits::REMOTE_PAUSE_MAX);
     loop {
         let before = copied.journal.point();
         for other in others(org).iter().filter(|other| *other != copied.journal.device()) {
             let stopped = once(org, copied, other, Point::default()).await;
             told(org, copied, other, stopped).await;
         }
-        // Nothing new: nobody who is there has more of it.
-        pause = if copied.journal.point() == before { (pause * 2).min(limits::REMOTE_PAUSE_MAX) } else { limits::JOURNAL_TURN };
-        tokio::time::sleep(pause).await;
+        // Else nobody who is there has more of it.
+        if copied.journal.point() != before {
+            pauses.anew();
+        }
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn keep(org: Arc<Org>, device: Did) {
         // It is not what all have, and nothing takes its place any more.
         *lock(&copied.summed_up) = None;
     }
-    let (mut pause, mut vain) = (limits::JOURNAL_TURN, Vain::new());
+    let (mut pauses, mut vain) = (limits::JOURNAL_RELAY_PAUSES, Vain::new());
     loop {
         let before = end(&org, &device);
         for other in others(&org) {
@@ -46,9 +46,11 @@ pub(super) async fn keep(org: Arc<Org>, device: Did) {
                 tracing::debug!(%device, from = %other, %problem, "what another has of a removed device's journal is not known");
             }
         }
-        // Nothing new: nobody who is there has more of it.
-        pause = if end(&org, &device) == before { (pause * 2).min(limits::JOURNAL_RELAY_PAUSE_MAX) } else { limits::JOURNAL_TURN };
-        tokio::time::sleep(pause).await;
+        // Else nobody who is there has more of it.
+        if end(&org, &device) != before {
+            pauses.anew();
+        }
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 
