@@ -6,7 +6,7 @@ use crate::{
     data_dir::left_bytes,
     limits,
     org::Org,
-    remote::{client, probe, reached},
+    remote::{client, in_time, probe, reached},
 };
 use domain::{Did, Problem, pauses::Pauses};
 use futures::StreamExt;
@@ -19,7 +19,7 @@ use std::{
 };
 use store::{Incarnation, Piece, Point, Refused, Seq};
 use tokio::task::{AbortHandle, JoinSet};
-use tonic::{Status, Streaming, transport::Channel};
+use tonic::{Streaming, transport::Channel};
 
 /// Why a journal is not followed any further for now.
 pub(super) enum Stop {
@@ -231,30 +231,24 @@ async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Strea
     Ok(stream)
 }
 
-/// Asks a device for what comes after the copy of a journal. One that takes the call and says nothing is not waited for without end.
+/// Asks a device for what comes after the copy of a journal.
 async fn ask(mut client: MeshClient<Channel>, copied: &Copied, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
     let device = copied.journal.device();
     let summary = device == from && copied.wants_summary();
     let request = JournalRequest { summary, ..request(device, copied.journal.point()) };
-    Ok(in_time(client.journal(request)).await?.into_inner())
+    Ok(in_time(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await?.into_inner())
 }
 
 /// The first that a device tells of what follows a place of a journal, with where that ends there.
 pub(super) async fn first_of(org: &Org, from: &Did, device: &Did, after: Point) -> Result<JournalEvents, Problem> {
     let mut client = client(org, from)?;
-    let told = in_time(async { client.journal(request(device, after)).await?.into_inner().message().await }).await?;
-    Ok(told.unwrap_or_default())
+    let told = async { client.journal(request(device, after)).await?.into_inner().message().await };
+    Ok(in_time(limits::JOURNAL_ANSWER_WAIT, told).await?.unwrap_or_default())
 }
 
 fn request(device: &Did, after: Point) -> JournalRequest {
     let (device, incarnation, after_seq) = (device.to_string(), after.incarnation, after.seq.0);
     JournalRequest { version: spoken(), device, incarnation, after_seq, summary: false }
-}
-
-/// What a device answers, unless it does not in time.
-async fn in_time<T>(asked: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, asked).await.map_err(late)?.map_err(|s| problem(&s))
 }
 
 /// Pieces of a group whose end has not come yet.
