@@ -23,6 +23,7 @@ pub mod merge;
 pub mod money;
 pub mod org;
 pub mod patch;
+pub mod pauses;
 pub mod picture;
 pub mod placement;
 pub mod problem;

@@ -73,7 +73,7 @@ pub struct ProjectView {
     /// Why it is not on this device yet, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent: Option<String>,
-    /// Why it cannot be read, where it is on this device and no head of it is told.
+    /// Why it cannot be read; where its head is told, what is wrong with its settings, without which no tasks are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// How many features it has.

@@ -95,7 +95,8 @@ impl OrgState {
         self.gone(key).is_some()
     }
 
-    /// When and why a key counts no more; none: it does, or nobody knows it.
+    /// When and why a key counts no more, of a device when and why it was removed; none: it does, or is not known yet. Nothing lists such
+    /// a key any more. That it was lost goes before that it ended.
     pub fn gone(&self, key: &Did) -> Option<&Revocation> {
         self.revoked.iter().chain(&self.ended).find(|gone| gone.did == *key)
     }

@@ -1,5 +1,6 @@
 //! The named limits of this crate.
 
+use domain::pauses::Pauses;
 use std::time::Duration;
 
 /// How long it may take until a peer has shown its certificate, or an address has answered.
@@ -120,9 +121,8 @@ pub(crate) const PROGRAM_STARTS: Duration = Duration::from_secs(30);
 pub(crate) const PROGRAM_ENDS: Duration = Duration::from_secs(5);
 /// The pause between two looks whether it serves.
 pub(crate) const PROGRAM_LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The pause before a supervised program that ended is started again: doubled each time that it did not stay up, up to the second.
-pub(crate) const PROGRAM_PAUSE: Duration = Duration::from_millis(500);
-pub(crate) const PROGRAM_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The pauses before a supervised program that ended is started again, which grow where it does not stay up.
+pub(crate) const PROGRAM_PAUSES: Pauses = Pauses::new(Duration::from_millis(500), Duration::from_secs(60));
 /// How long it must have run so that its end counts as the first again.
 pub(crate) const PROGRAM_STAYED: Duration = Duration::from_secs(60);
 /// How long a program may take that makes a part of a network namespace; how long another one that is being made is waited for.

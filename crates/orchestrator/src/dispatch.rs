@@ -11,6 +11,7 @@ use domain::{
     placement::{Refusal, Untaken},
     run::{Reason, Run, RunState},
     task::{self, TaskState},
+    time::millis,
 };
 use identity::Envelope;
 use std::{
@@ -77,8 +78,8 @@ pub(crate) async fn could_not(org: &Arc<Org>, run: &Run, problem: Problem) -> Re
 
 /// Why a run waits that something passing kept from starting: the pause doubles each time.
 pub(crate) fn tries_again(run: &Run, message: String) -> Reason {
-    let pause_ms = limits::START_PAUSE_MS.saturating_mul(1 << run.tries.min(16)).min(limits::START_PAUSE_MAX_MS);
-    Reason::TriesAgain { message, tries: run.tries + 1, at: clock::now().plus_ms(pause_ms) }
+    let pause = limits::START_PAUSES.after(run.tries);
+    Reason::TriesAgain { message, tries: run.tries + 1, at: clock::now().plus_ms(millis(pause)) }
 }
 
 /// A run that is ready to be placed.

@@ -159,7 +159,8 @@ async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
         org.look_at_head();
         let keys = BTreeSet::from([org.forge.node_id(), org.member.clone()]);
         let of = |rid: &Rid| keys.iter().map(|key| org.forge.signed_refs(rid, key)).collect::<Result<Vec<_>, _>>();
-        tasks::projects_here(org)?.into_iter().map(|p| Ok((p.rid.clone(), of(&p.rid)?))).collect::<Result<Signed, Problem>>()
+        // One that cannot be read hides nothing of the others.
+        Ok(tasks::projects_here(org)?.into_iter().filter_map(|p| Some((p.rid.clone(), of(&p.rid).ok()?))).collect::<Signed>())
     };
     match org.blocking(look).await {
         Ok(now) => {

@@ -1,5 +1,6 @@
 //! The named limits of the orchestrator.
 
+use domain::pauses::Pauses;
 use std::time::Duration;
 
 /// How long a browser stays signed in, in milliseconds: 30 days.
@@ -18,8 +19,8 @@ pub const FOLLOWED_PATCHES_MAX: usize = 64;
 pub const RECONCILE_TRIES: usize = 3;
 /// How often changes made at mirrors are looked for.
 pub const MIRROR_EVERY: Duration = Duration::from_secs(30);
-/// How long a mirror that fails again and again is left alone at most.
-pub const MIRROR_BACKOFF_MAX: Duration = Duration::from_secs(30 * 60);
+/// How long a mirror is left alone, which grows where it fails again and again.
+pub const MIRROR_PAUSES: Pauses = Pauses::new(MIRROR_EVERY, Duration::from_secs(30 * 60));
 /// How long one node may take to give a repository: a little more than a connection and a fetch may.
 pub const CLONE_WAIT: Duration = Duration::from_secs(330);
 /// How many nodes are asked for a repository.
@@ -93,10 +94,8 @@ pub const ORG_LOCK_WAIT: Duration = Duration::from_secs(20);
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// The pause between two tries.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
-/// The pause before a run that nothing drives is taken up; it doubles each time.
-pub const ADRIFT_PAUSE: Duration = Duration::from_secs(2);
-/// The longest such pause.
-pub const ADRIFT_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// The pauses before a run that nothing drives is taken up.
+pub const ADRIFT_PAUSES: Pauses = Pauses::new(Duration::from_secs(2), Duration::from_secs(300));
 /// How often a run that nothing drives is taken up before it is ended as it is, with its folder kept.
 pub const RECOVERIES_MAX: u32 = 5;
 /// How long a runner may take to end its work when it was told to; then its process is ended.
@@ -109,10 +108,8 @@ pub const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 pub const KEPT_MAX: usize = 10;
 /// How large they may be in all; the newest is kept whatever its size.
 pub const KEPT_BYTES_MAX: u64 = 4 << 30;
-/// The pause before a run that something passing kept from starting is tried again; it doubles each time.
-pub const START_PAUSE_MS: u64 = 5_000;
-/// The longest such pause.
-pub const START_PAUSE_MAX_MS: u64 = 300_000;
+/// The pauses before a run that something passing kept from starting is tried again.
+pub const START_PAUSES: Pauses = Pauses::new(Duration::from_secs(5), Duration::from_secs(300));
 /// How often a runner says that it is there.
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// What a run is given at least, however full the disk is: then it waits for room.
@@ -185,10 +182,8 @@ pub const JOIN_CONNECTIONS_MAX: usize = 32;
 pub const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// The largest knock, in bytes.
 pub const KNOCK_BYTES_MAX: usize = 64 * 1024;
-/// The pause between two knocks; it doubles while nobody answers.
-pub const KNOCK_PAUSE: Duration = Duration::from_millis(500);
-/// The longest such pause.
-pub const KNOCK_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// The pauses between knocks, which grow while nobody answers.
+pub const KNOCK_PAUSES: Pauses = Pauses::new(Duration::from_millis(500), Duration::from_secs(15));
 /// How often it is looked whether repositories are as the org says, beside news.
 pub const KEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long somebody who leaves waits until another device has heard of it.
@@ -219,10 +214,12 @@ pub(crate) const ROOM_ASKED_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const SHARES_COUNTED_EVERY: Duration = Duration::from_secs(1);
 /// How many runs, the newest, count in them.
 pub(crate) const SHARES_RUNS_MAX: usize = 200;
-/// The pause before another device is called again; it doubles each time where it is followed.
+/// The pause before another device is called again.
 pub(crate) const REMOTE_PAUSE: Duration = Duration::from_millis(250);
-/// The longest such pause.
+/// The longest such pause where it is called again and again, each time later.
 pub(crate) const REMOTE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// These pauses.
+pub(crate) const REMOTE_PAUSES: Pauses = Pauses::new(REMOTE_PAUSE, REMOTE_PAUSE_MAX);
 /// How many runs of checks on the work of one run its executor may tell of.
 pub(crate) const TOLD_CHECKS_MAX: usize = 64;
 /// How often the executor of a run says that it is there, when there is nothing to tell.
@@ -264,8 +261,8 @@ pub(crate) const JOURNAL_TAKE_MAX: Duration = Duration::from_secs(10 * 60);
 pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
 /// The pause before a device is asked again that has two journals, or sent what it did not sign.
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
-/// The longest pause before the others are asked again for what they have of a removed device's journal; it begins with that of a turn.
-pub(crate) const JOURNAL_RELAY_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The pauses before the others are asked again for what they have of a removed device's journal.
+pub(crate) const JOURNAL_RELAY_PAUSES: Pauses = Pauses::new(JOURNAL_TURN, Duration::from_secs(30));
 /// For how long a line of such a journal that could not be taken is not fetched again from who told of it.
 pub(crate) const JOURNAL_RELAY_VAIN: Duration = Duration::from_secs(10 * 60);
 /// How much later a removed device's journal must have been whole elsewhere, so that it is told here, in milliseconds: more than a message
@@ -339,8 +336,8 @@ pub(crate) const CALL_HEAD_START: Duration = Duration::from_secs(1);
 pub(crate) const SESSION_SILENCE_MAX: Duration = Duration::from_secs(2);
 /// How much of that it has for answering; it is asked when as much is left.
 pub(crate) const SESSION_ANSWER_WAIT: Duration = Duration::from_secs(1);
-/// The longest pause before what another device did not have, or could not give, is fetched from it again.
-pub(crate) const MISSED_PAUSE_MAX: Duration = Duration::from_secs(120);
+/// The pauses before what another device did not have, or could not give, is fetched from it again.
+pub(crate) const MISSED_PAUSES: Pauses = Pauses::new(REMOTE_PAUSE, Duration::from_secs(120));
 /// How often it is compared with a connected device what is signed in the repositories that are here: so long is the way at most of what
 /// Radicle's announcements did not bring, beside the fetch.
 pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);

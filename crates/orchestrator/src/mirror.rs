@@ -119,9 +119,8 @@ async fn round(org: &Arc<Org>, turns: &mut BTreeMap<ProjectName, Turn>, all: boo
     let outcomes = join_all(due.iter().map(|project| tried(org, project))).await;
     for (project, good) in due.into_iter().zip(outcomes) {
         let failures = if good { 0 } else { turns.get(&project.name).map_or(0, |t| t.failures).saturating_add(1) };
-        let wait = limits::MIRROR_EVERY.saturating_mul(2u32.saturating_pow(failures)).min(limits::MIRROR_BACKOFF_MAX);
         // Looked at by period: what is due within half of one is due now.
-        let due = Instant::now() + wait - limits::MIRROR_EVERY / 2;
+        let due = Instant::now() + limits::MIRROR_PAUSES.after(failures) - limits::MIRROR_EVERY / 2;
         turns.insert(project.name, Turn { failures, due });
     }
 }

@@ -13,6 +13,7 @@ use domain::{
     event::kind,
     limits::{ANNOUNCED_QUEUE_MAX, ANNOUNCED_WAITING_MAX, ANNOUNCED_WAITS_AT_MAX},
     manifest::{Class, Manifest},
+    pauses::Pauses,
     placement::{self, Ahead, Behind, Keeps, Refusal, Share, Waiting},
     run::{Reason, Run},
 };
@@ -97,7 +98,7 @@ impl Missed {
         let more = if turn.gathers { limits::ROOM_TURNS } else { 1 };
         let turns = known.map_or(0, |known| known.turns).saturating_add(more);
         let rests = match turns.checked_sub(limits::ROOM_TURNS) {
-            Some(beyond) => (turn.lasts() * 2).saturating_mul(1 << beyond.min(16)).min(limits::ROOM_RESTS_MAX),
+            Some(beyond) => Pauses::new(turn.lasts() * 2, limits::ROOM_RESTS_MAX).after(beyond),
             None => Duration::ZERO,
         };
         Self { turns, until: turn.begun + turn.lasts() + rests }

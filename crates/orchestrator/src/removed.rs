@@ -41,8 +41,7 @@ fn by_state(state: &OrgState, device: &Did) -> Option<Removed> {
         return None;
     }
     let name = &state.org.name;
-    let gone = state.revoked.iter().chain(&state.ended).rfind(|gone| gone.did == *device);
-    Some(match gone {
+    Some(match state.gone(device) {
         Some(gone) => Removed {
             certain: true,
             at: Some(gone.at),

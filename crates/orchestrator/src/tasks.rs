@@ -194,6 +194,34 @@ pub(crate) fn to_list(org: &Org, name: Option<&ProjectName>) -> Result<Vec<Proje
     if here.is_empty() { org.projects(name) } else { Ok(here) }
 }
 
+/// What is read of each of these projects. One that cannot be read hides nothing of the others; which that is and why, `project.list` says.
+///
+/// # Errors
+/// When none of them can be read.
+pub(crate) fn of_each<T>(projects: &[Project], read: impl FnMut(&Project) -> Result<Vec<T>, Problem>) -> Result<Vec<T>, Problem> {
+    let (read, unread): (Vec<_>, Vec<_>) = projects.iter().map(read).partition(Result::is_ok);
+    match unread.into_iter().find_map(Result::err) {
+        Some(problem) if read.is_empty() => Err(problem),
+        _ => Ok(read.into_iter().flatten().flatten().collect()),
+    }
+}
+
+/// The projects to search for something: the named one, else all that are on this device and can be read.
+///
+/// # Errors
+/// As [`Org::project`].
+pub(crate) fn to_search(org: &Org, name: Option<&ProjectName>) -> Result<Vec<Project>, Problem> {
+    match name {
+        Some(_) => Ok(vec![org.project(name)?]),
+        None => Ok(projects_here(org)?.into_iter().filter(|project| opens(org, project)).collect()),
+    }
+}
+
+/// Whether a project's repository can be read at all.
+fn opens(org: &Org, project: &Project) -> bool {
+    org.forge.delegates(&project.rid).is_ok()
+}
+
 /// The projects whose repositories are on this device.
 ///
 /// # Errors
@@ -202,8 +230,8 @@ pub(crate) fn projects_here(org: &Org) -> Result<Vec<Project>, Problem> {
     Ok(org.state()?.projects.into_values().filter(|project| org.forge.has(&project.rid)).collect())
 }
 
-/// Why something may not be found that was looked for in all projects: those that are not on this device yet were not searched. None: the
-/// project was named, or all are here.
+/// Why something may not be found that was looked for in all projects: those that are not on this device yet, or cannot be read, were not
+/// searched. None: the project was named, or all were.
 ///
 /// # Errors
 /// When the org repository cannot be read.
@@ -211,9 +239,14 @@ pub(crate) fn not_searched(org: &Org, name: Option<&ProjectName>) -> Result<Opti
     if name.is_some() {
         return Ok(None);
     }
-    let away = org.state()?.projects.into_values().filter(|project| !org.forge.has(&project.rid));
-    let names: Vec<String> = away.map(|project| project.name.to_string()).collect();
-    Ok((!names.is_empty()).then(|| format!("Not on this device yet, and so not searched: {}.", names.join(", "))))
+    let left = org.state()?.projects.into_values().filter(|project| !opens(org, project));
+    let (unread, away): (Vec<Project>, Vec<Project>) = left.partition(|project| org.forge.has(&project.rid));
+    let why = |what: &str, of: Vec<Project>| {
+        let names: Vec<&str> = of.iter().map(|project| project.name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{what}, and so not searched: {}.", names.join(", ")))
+    };
+    let whys: Vec<String> = [why("Not on this device yet", away), why("Not readable", unread)].into_iter().flatten().collect();
+    Ok((!whys.is_empty()).then(|| whys.join(" ")))
 }
 
 fn no_features(names: &[&str]) -> String {

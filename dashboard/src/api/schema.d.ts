@@ -2498,7 +2498,7 @@ export interface components {
             head?: components["schemas"]["Oid"] | null;
             /** @description Why it is not on this device yet, where that is known. */
             absent?: string | null;
-            /** @description Why it cannot be read, where it is on this device and no head of it is told. */
+            /** @description Why it cannot be read; where its head is told, what is wrong with its settings, without which no tasks are listed. */
             problem?: string | null;
             /**
              * Format: uint
@@ -2527,7 +2527,7 @@ export interface components {
             head?: components["schemas"]["Oid"] | null;
             /** @description Why it is not on this device yet, where that is known. */
             absent?: string | null;
-            /** @description Why it cannot be read, where it is on this device and no head of it is told. */
+            /** @description Why it cannot be read; where its head is told, what is wrong with its settings, without which no tasks are listed. */
             problem?: string | null;
             features: components["schemas"]["FeatureView"][];
             /**

@@ -41,6 +41,15 @@ test("why projects are not here is told once for all of which it is so, in the w
   expect(screen.queryByRole("link")).toBeNull();
 });
 
+test("a project that cannot be read is named with the reason", async () => {
+  head = "a";
+  others = [{ project: { name: "broken" }, problem: "Its folder is locked." }];
+  shown(<NotHere />);
+  expect(await screen.findByText("Not readable, and so not shown: broken.")).toBeTruthy();
+  expect(screen.getByRole("listitem").textContent).toBe("broken: Its folder is locked.");
+  expect(screen.queryByText(/Not on this device yet/)).toBeNull();
+});
+
 test("of many reasons the page Projects tells the rest", async () => {
   head = "a";
   others = ["a", "b", "c", "d"].map((name) => away(name, `From lap: ${name} is full.`));

@@ -1,5 +1,5 @@
-// Projects that are not on this device yet: above what is shown of all projects, which of them it leaves out; in place of what one would
-// show, that it is not here; and why, where that is known.
+// Projects that are not on this device yet, or cannot be read: above what is shown of all projects, which of them it leaves out; in place
+// of what one would show, that it is not here; and why, where that is known.
 import { Link } from "@tanstack/react-router";
 import { useProjects } from "../api/projects";
 import { Coded } from "./Coded";
@@ -12,18 +12,21 @@ const WHYS_MAX = 3;
 
 export function NotHere() {
   const { data: projects = [] } = useProjects();
-  const away = projects.filter((one) => !one.head && !one.problem);
-  if (away.length === 0) return null;
-  const names = (which = away) => which.map((one) => one.project.name).join(", ");
-  const whys = [...new Set(away.flatMap(({ absent }) => absent ?? []))];
+  const missing = projects.filter((one) => !one.head);
+  if (missing.length === 0) return null;
+  const names = (which: Missing[]) => which.map((one) => one.project.name).join(", ");
+  const [away, unread] = [missing.filter((one) => !one.problem), missing.filter((one) => one.problem)];
+  const whyOf = ({ problem, absent }: Missing) => problem ?? absent ?? [];
+  const whys = [...new Set(missing.flatMap(whyOf))];
   return (
     <div className="muted" role="status">
-      <p>Not on this device yet, and so not shown: {names()}.</p>
+      {away.length > 0 && <p>Not on this device yet, and so not shown: {names(away)}.</p>}
+      {unread.length > 0 && <p>Not readable, and so not shown: {names(unread)}.</p>}
       {whys.length > 0 && (
         <ul className={css.whys} aria-label="Why they are not here">
           {whys.slice(0, WHYS_MAX).map((why) => (
             <li key={why}>
-              <b>{names(away.filter(({ absent }) => absent === why))}</b>: <Coded text={forPage(why)} />
+              <b>{names(missing.filter((one) => whyOf(one) === why))}</b>: <Coded text={forPage(why)} />
             </li>
           ))}
         </ul>

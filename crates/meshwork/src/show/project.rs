@@ -33,6 +33,7 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     };
     let rows: Vec<_> = projects.iter().map(row).collect();
     let why = |p: &ProjectView| match (&p.problem, &p.absent) {
+        (Some(mistake), _) if p.head.is_some() => Some(format!("\n{}: {}", p.project.name, clean(mistake))),
         (Some(problem), _) => Some(format!("\n{} cannot be read. {}", p.project.name, clean(problem))),
         (None, absent) => Some(format!("\n{} is not here yet. {}", p.project.name, clean(absent.as_ref()?))),
     };
@@ -43,11 +44,13 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     })
 }
 
-/// Below a list of all projects: which of them it leaves out, for they are not on this device yet.
+/// Below a list of all projects: which of them it leaves out, for they are not on this device yet, or cannot be read.
 pub(crate) fn left_out(projects: &[ProjectView]) -> String {
     let away = projects.iter().filter(|p| p.head.is_none() && p.problem.is_none());
     let names: Vec<&str> = away.map(|p| p.project.name.as_str()).collect();
-    if names.is_empty() { String::new() } else { format!("\nnote: Not on this device yet, and so not listed: {}.", names.join(", ")) }
+    let away = (!names.is_empty()).then(|| format!("\nnote: Not on this device yet, and so not listed: {}.", names.join(", ")));
+    let unread = |p: &ProjectView| Some(format!("\nnote: {} cannot be read whole. {}", p.project.name, clean(p.problem.as_ref()?)));
+    away.into_iter().chain(projects.iter().filter_map(unread)).collect()
 }
 
 /// One project.
@@ -107,9 +110,13 @@ mod tests {
         view["problem"] = json!("The disk is gone.");
         let unread = projects(&json!([view])).unwrap();
         assert!(unread.ends_with("\nweb cannot be read. The disk is gone.") && !unread.contains("not here yet"), "{unread}");
-        assert_eq!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()), "");
+        let left = left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap());
+        assert_eq!(left, "\nnote: web cannot be read whole. The disk is gone.");
         view.as_object_mut().unwrap().remove("problem");
         view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
+        view["problem"] = json!("Its settings are not in order.");
+        assert!(projects(&json!([view])).unwrap().ends_with("\nweb: Its settings are not in order."));
+        view.as_object_mut().unwrap().remove("problem");
         let here = projects(&json!([view])).unwrap();
         assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");
         assert_eq!(left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap()), "");

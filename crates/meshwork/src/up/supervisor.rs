@@ -4,7 +4,7 @@
 
 use super::{Ends, REQUESTS_END, bind, browse, forward, memory, org::Word, record};
 use crate::{cli, output};
-use domain::{OrgName, Problem};
+use domain::{OrgName, Problem, pauses::Pauses};
 use orchestrator::{
     data_dir::{DataDir, Shape, write_private},
     lifecycle,
@@ -28,10 +28,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The pause before an org's process that ended is started again; it doubles each time.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The pauses before an org's process that ended is started again.
+const PAUSES: Pauses = Pauses::new(Duration::from_secs(1), Duration::from_secs(60));
 /// A process that stayed up for so long begins anew with the shortest.
 const STEADY: Duration = Duration::from_secs(60);
 /// How long an org's process may take to end in order; then it is killed, and its runs are found again at the next start.
@@ -184,7 +182,7 @@ impl Start {
                 return false;
             }
             tries += 1;
-            let (why, pause) = (format!("it was not started: {problem}"), pause(tries));
+            let (why, pause) = (format!("it was not started: {problem}"), PAUSES.after(tries - 1));
             tracing::error!(%org, why, pause_s = pause.as_secs(), "the org has no process yet; it is tried again");
             self.switch.becomes(org, State::Down { why, tries, pause_s: pause.as_secs() });
             tokio::select! {
@@ -232,7 +230,7 @@ impl Start {
                 continue;
             };
             tries = if begun.elapsed() >= STEADY { 1 } else { tries + 1 };
-            let pause = pause(tries);
+            let pause = PAUSES.after(tries - 1);
             tracing::error!(%org, why, pause_s = pause.as_secs(), "the org's process ended; it is started again");
             self.switch.becomes(org, State::Down { why, tries, pause_s: pause.as_secs() });
             tokio::select! {
@@ -345,10 +343,6 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|s| *s).await;
 }
 
-fn pause(tries: u32) -> Duration {
-    PAUSE.saturating_mul(1 << (tries.max(1) - 1).min(16)).min(PAUSE_MAX)
-}
-
 fn signal(child: &Child, signal: Signal) {
     if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
         let _ = kill_process(pid, signal);
@@ -414,11 +408,5 @@ mod tests {
         assert!(token("club").is_file());
         start.stopping.send_replace(true);
         while orgs.join_next().await.is_some() {}
-    }
-
-    #[test]
-    fn the_pause_doubles_up_to_a_limit() {
-        let pauses: Vec<u64> = [1, 2, 3, 6, 7, 40].into_iter().map(|tries| pause(tries).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 32, 60, 60]);
     }
 }

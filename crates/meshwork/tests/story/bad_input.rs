@@ -57,6 +57,9 @@ async fn a_project_whose_settings_have_a_mistake_is_added_and_shown_with_it() {
     }
     assert_eq!((shown["open_tasks"].as_u64(), up.ok(&["project", "list"]).await[0]["open_tasks"].as_u64()), (Some(1), Some(1)));
     clear(&up.refused(&["task", "list"], 2).await, "project.toml is not in order");
+    project(&up, "whole", "- [ ] T002 Two\n", PASSES).await;
+    let told = up.told(&["task", "list"]).await.stdout;
+    assert!(told.contains("T002") && told.contains("note: broken cannot be read whole. The file .meshwork/project.toml"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,6 +112,17 @@ async fn a_project_that_is_not_on_this_device_yet_hides_nothing_of_the_others() 
     let listed = up.ok(&["project", "list"]).await;
     assert!(listed[0]["problem"].is_string() && listed[1]["head"].is_string(), "{listed:#}");
     assert!(up.told(&["project", "list"]).await.stdout.contains("away cannot be read"));
+    for verb in ["task", "patch"] {
+        let told = up.told(&[verb, "list"]).await.stdout;
+        assert!(told.contains("T002") && told.contains("note: away cannot be read whole. "), "{told}");
+        clear(&up.refused(&[verb, "list", "--project", "away"], 7).await, "cannot be read");
+    }
+    assert_eq!(up.act("attention.list", json!({})).await.as_array().unwrap().len(), 1);
+    assert_eq!(up.ok(&["patch", "show", &text(&patch)[..8]]).await["id"], patch);
+    for args in [&["patch", "show", "0000beef"][..], &["trace", "0000beef"]] {
+        let problem = up.refused(args, 4).await;
+        assert_eq!(problem["why"], "Not readable, and so not searched: away.", "{problem:#}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

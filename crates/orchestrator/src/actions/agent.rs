@@ -150,7 +150,7 @@ fn recorded(org: &Org, recording: &str) -> Result<bool, Problem> {
         Some((before, after)) => path.starts_with(before) && path.ends_with(after),
         None => path == recording,
     };
-    for project in tasks::projects_here(org)? {
+    for project in tasks::to_search(org, None)? {
         let files = org.forge.files(&project.rid, &org.forge.head(&project.rid)?, &tasks::roots())?;
         if files.keys().any(fits) {
             return Ok(true);

@@ -104,21 +104,20 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
 /// What waits now, the longest waiting first.
 ///
 /// # Errors
-/// When the journal or a project cannot be read.
+/// When the journal cannot be read.
 pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
     let (mut items, rights, known) = (Vec::new(), org.rights()?, Known::of(org));
     let runs = known.runs()?;
     for project in org.state()?.projects.values() {
-        if !org.forge.has(&project.rid) {
+        // Read before the board: what was merged meanwhile stands on that.
+        let patches = org.forge.patches(&project.rid, &project.name);
+        let gates = Gates::of(&known, &rights, project);
+        // A project that is not here yet, or has a mistake, hides nothing of the others.
+        let (Ok(patches), Ok(board)) = (patches, gates.look()) else {
             // What an agent asks is in the journal, and waits for an answer all the same.
             items.extend(asked(runs, project, &BTreeMap::new()));
             continue;
-        }
-        // Read before the board: what was merged meanwhile stands on that.
-        let patches = org.forge.patches(&project.rid, &project.name)?;
-        let gates = Gates::of(&known, &rights, project);
-        // A mistake in one project's settings hides nothing of the others.
-        let board = gates.look()?;
+        };
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
         items.extend(asked(runs, project, &titles));
         for view in &board.tasks {

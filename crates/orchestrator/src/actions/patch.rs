@@ -13,7 +13,7 @@ use crate::{
     provenance::{self, Known},
     remote, rivals,
     table::{Action, Context, Effect, action},
-    tasks::{Board, not_searched, projects_here, to_list},
+    tasks::{Board, not_searched, of_each, to_list, to_search},
 };
 use domain::{
     Did, Kind, Oid, PatchId, Problem, ProjectName, RevisionId, Rid, TaskId, TaskRef, diff as lines,
@@ -76,17 +76,16 @@ struct Listed {
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let list = move |org: &Arc<Org>| {
         let (claims, state, rights, known) = (Claims::read(org), org.state()?, org.rights()?, Known::of(org));
-        let mut found = vec![];
-        for project in to_list(org, input.project.as_ref())? {
+        of_each(&to_list(org, input.project.as_ref())?, |project| {
             let patches = org.forge.patches(&project.rid, &project.name)?;
-            let gates = Gates::of(&known, &rights, &project);
-            for patch in patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)) {
+            let gates = Gates::of(&known, &rights, project);
+            let listed = |patch: Patch| -> Result<Listed, Problem> {
                 let standing = gates.standing(&patch);
                 let patch = Patch { left_out: provenance::left_out(&rights, &patch), ..patch };
-                found.push(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch });
-            }
-        }
-        Ok(found)
+                Ok(Listed { whose: claims.whose(org, &state, &patch)?, standing, patch })
+            };
+            patches.into_iter().filter(|patch| input.state.is_none_or(|state| patch.state == state)).map(listed).collect()
+        })
     };
     context.org()?.blocking(list).await
 }
@@ -105,12 +104,8 @@ const PART_MIN: usize = 4;
 
 /// Finds a patch by its id, the beginning of it, or its task; of several that fit, the only open one.
 pub(crate) fn find(org: &Org, project: Option<&ProjectName>, text: &str) -> Result<(Project, Patch), Problem> {
-    let projects = match project {
-        Some(_) => vec![org.project(project)?],
-        None => projects_here(org)?,
-    };
     let mut found = Vec::new();
-    for project in projects {
+    for project in to_search(org, project)? {
         for patch in org.forge.patches(&project.rid, &project.name)? {
             let of_task = patch.trace.as_ref().is_some_and(|t| t.task.task.as_str() == text);
             if of_task || (text.len() >= PART_MIN && patch.id.as_str().starts_with(text)) {

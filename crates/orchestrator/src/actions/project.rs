@@ -181,7 +181,7 @@ fn listed(org: &Org, project: &Project) -> ProjectView {
         return ProjectView::away(project.clone(), org.kept.why_absent(&project.rid));
     }
     match Board::look(org, project) {
-        Ok((board, _)) => view(&board),
+        Ok((board, mistake)) => ProjectView { problem: mistake.map(|mistake| mistake.to_string()), ..view(&board) },
         Err(problem) => ProjectView::unread(project.clone(), problem.to_string()),
     }
 }

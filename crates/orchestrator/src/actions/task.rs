@@ -8,7 +8,7 @@ use crate::{
     picture::{self, Claims},
     stops,
     table::{Action, Context, Effect, action},
-    tasks::{Board, to_list},
+    tasks::{Board, of_each, to_list},
 };
 use domain::{
     AgentName, Did, FeatureId, Problem, ProjectName, RunId, TaskId,
@@ -58,18 +58,16 @@ struct Which {
 
 async fn list(context: Context, input: Which) -> Result<Vec<TaskView>, Problem> {
     let list = move |org: &Arc<Org>| {
-        let mut found = vec![];
         // A feature is one of a single project.
         let projects = match input.feature {
             Some(_) => vec![org.project(input.project.as_ref())?],
             None => to_list(org, input.project.as_ref())?,
         };
-        for project in projects {
-            let board = Board::seen(org, &project)?;
+        of_each(&projects, |project| {
+            let board = Board::seen(org, project)?;
             let feature = named(&board, input.feature.as_ref())?;
-            found.extend(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)));
-        }
-        Ok(found)
+            Ok(board.tasks.into_iter().filter(|t| feature.as_ref().is_none_or(|f| t.at.feature == *f)).collect())
+        })
     };
     context.org()?.blocking(list).await
 }

@@ -16,6 +16,7 @@ use domain::{
     agent::Model,
     manifest::Network,
     run::Reason,
+    time::millis,
     usage::{Budget, Usage},
 };
 use futures::future::BoxFuture;
@@ -472,7 +473,7 @@ impl Ticket {
     }
 
     fn duration_ms(&mut self) -> u64 {
-        self.sent.take().map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.sent.take().map_or(0, |at| millis(at.elapsed()))
     }
 }
 

@@ -260,7 +260,7 @@ impl Work {
 
     /// Knocks until the org lists this device and its repository is here. Only a refusal ends it otherwise.
     async fn until_listed(&mut self) -> Result<(), Problem> {
-        let mut pause = limits::KNOCK_PAUSE;
+        let mut pauses = limits::KNOCK_PAUSES;
         // Where the repository is, once the org said that it lists this device.
         let mut listed: Option<Vec<String>> = None;
         loop {
@@ -269,16 +269,17 @@ impl Work {
             match self.knock().await {
                 Ok(Answer::Waits { why }) => {
                     self.joining.status.send_replace(Status::Waiting { why });
-                    (listed, pause) = (None, limits::KNOCK_PAUSE);
+                    listed = None;
+                    pauses.anew();
                 }
                 Ok(Answer::Refused { problem }) => return Err(problem),
-                Ok(Answer::Listed { radicle, .. }) => (listed, pause) = (Some(radicle), limits::KNOCK_PAUSE),
-                // In the tailnet the Join port is for those who are not in: once it was let in, a device may not reach it any more.
-                Err(_) if listed.is_some() => {}
-                Err(problem) => {
-                    self.unheard(outside.unwrap_or(problem));
-                    pause = (pause * 2).min(limits::KNOCK_PAUSE_MAX);
+                Ok(Answer::Listed { radicle, .. }) => {
+                    listed = Some(radicle);
+                    pauses.anew();
                 }
+                // In the tailnet the Join port is for those who are not in: once it was let in, a device may not reach it any more.
+                Err(_) if listed.is_some() => pauses.anew(),
+                Err(problem) => self.unheard(outside.unwrap_or(problem)),
             }
             if let Some(radicle) = &listed {
                 match self.fetch(radicle).await {
@@ -286,7 +287,7 @@ impl Work {
                     Err(problem) => drop(self.joining.status.send_replace(Status::Fetching { problem: Some(problem) })),
                 }
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pauses.another()).await;
         }
     }
 

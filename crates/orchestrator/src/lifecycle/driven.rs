@@ -10,7 +10,7 @@ use domain::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tokio::sync::watch;
 
@@ -87,7 +87,7 @@ impl Driven {
 
     /// Notes that something about a run could not be finished; it is tried again after a while.
     pub(super) fn later(&self, run: &Run, over: Option<Over>, message: String) {
-        let next = Instant::now() + pause(run.recovered);
+        let next = Instant::now() + limits::ADRIFT_PAUSES.after(run.recovered);
         self.state().adrift.insert(run.id.clone(), Adrift { over, message, next });
     }
 
@@ -99,7 +99,10 @@ impl Driven {
             // Between a lease and the moment when it is driven there is a moment: so none is taken up at the first look.
             if !state.driven.contains_key(&run.id) && !state.adrift.contains_key(&run.id) {
                 let message = "What drove it ended before it did.".to_owned();
-                state.adrift.insert(run.id.clone(), Adrift { over: None, message, next: Instant::now() + pause(run.recovered) });
+                state.adrift.insert(
+                    run.id.clone(),
+                    Adrift { over: None, message, next: Instant::now() + limits::ADRIFT_PAUSES.after(run.recovered) },
+                );
             }
         }
         let now = Instant::now();
@@ -110,9 +113,4 @@ impl Driven {
     pub(super) fn settled(&self, run: &RunId) {
         self.state().adrift.remove(run);
     }
-}
-
-/// The pause before a run is taken up for the next time: it doubles, up to a limit.
-fn pause(times: u32) -> Duration {
-    limits::ADRIFT_PAUSE.saturating_mul(1 << times.min(16)).min(limits::ADRIFT_PAUSE_MAX)
 }

@@ -9,6 +9,7 @@ use domain::{
     event::Body,
     lease::{self, Beat},
     run::{Reason, Run, RunState},
+    time::millis,
 };
 use forge::OrgState;
 use std::{sync::Arc, time::Duration};
@@ -25,8 +26,7 @@ pub(crate) async fn look_after(org: &Arc<Org>, active: &[Run]) {
         let silent = if run.state <= RunState::Preparing { Some(Duration::ZERO) } else { live.silent_for() };
         // One that was just adopted has a time of its own to come back in.
         let Some(silent) = silent else { continue };
-        let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-        match lease::beat(run.lease_until, silent_ms, now, lease_ms) {
+        match lease::beat(run.lease_until, millis(silent), now, lease_ms) {
             Beat::Over => {
                 tracing::warn!(run = %run.id, ?silent, "the runner was not heard of for the time of its lease");
                 org.driven.end(&run.id, &Reason::RunnerSilent { seconds: silent.as_secs() });

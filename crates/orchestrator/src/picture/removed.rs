@@ -9,21 +9,17 @@ use forge::OrgState;
 pub(super) fn without_removed(state: &OrgState, here: &Did, run: Run) -> Run {
     let executor = run.device.as_ref().filter(|_| run.state.holds_slot());
     let last = executor.unwrap_or(&run.requester).clone();
-    // One that is not listed yet may only have joined a moment ago.
-    if run.state.ended() || last == *here || state.device_of(&last).is_some() || state.gone(&last).is_none() {
-        return run;
-    }
+    let gone = state.gone(&last).filter(|_| !run.state.ended() && last != *here);
+    let Some(gone) = gone else { return run };
     let (to, reason) = GivenUp::Outside.end(run.clone(), &last);
-    let at = state.gone(&last).map(|gone| gone.at);
     // What it saved lies there, unless it came to who asked for it.
     let checkpoint = run.checkpoint.filter(|_| run.requester == *here);
-    let ended_at = at.or(run.ended_at);
-    Run { state: to, reason: Some(reason), ended_at, paused: false, questions: vec![], questions_more: 0, checkpoint, ..run }
+    Run { state: to, reason: Some(reason), ended_at: Some(gone.at), paused: false, questions: vec![], questions_more: 0, checkpoint, ..run }
 }
 
-/// Whether another device was removed from the org, as far as is known here.
+/// Whether another device was removed from the org, as far as is known here: one that is not listed may only have joined a moment ago.
 pub(super) fn is_removed(org: &Org, device: &Did) -> bool {
-    *device != org.device && org.remote.org().device_of(device).is_none()
+    *device != org.device && org.remote.org().is_gone(device)
 }
 
 /// The claim of a device that was removed, with what became of its patch since: nobody's journal tells that any more.

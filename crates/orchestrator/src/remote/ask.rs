@@ -1,10 +1,10 @@
 //! Asking another device to run something of ours: the signed manifest goes there, a lease or a refusal comes back.
 
-use super::{Reach, client, lock, probe, reached};
+use super::{Reach, client, in_time, lock, probe, reached};
 use crate::{clock, limits, org::Org};
-use domain::{Did, Kind, Problem, RunId, lease::Admission};
+use domain::{Did, Problem, RunId, lease::Admission};
 use identity::Envelope;
-use mesh::{problem, spoken, understood};
+use mesh::{spoken, understood};
 use proto::mesh::ScheduleRequest;
 use std::sync::Arc;
 
@@ -68,9 +68,7 @@ pub(crate) async fn schedule(org: &Arc<Org>, device: &Did, sealed: &Envelope, ru
 async fn send(org: &Arc<Org>, device: &Did, sealed: &Envelope, run: &RunId) -> Result<(Admission, u64), Problem> {
     let request = ScheduleRequest { version: spoken(), manifest_json: sealed.to_json()? };
     let mut client = client(org, device)?;
-    let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let reply = tokio::time::timeout(limits::SCHEDULE_WAIT, client.schedule(request)).await.map_err(late)?;
-    let reply = reply.map_err(|s| problem(&s))?.into_inner();
+    let reply = in_time(limits::SCHEDULE_WAIT, client.schedule(request)).await?.into_inner();
     understood(reply.version)?;
     let odd = |what: &str| Problem::invalid(format!("The device answered with {what}."));
     let admission: Admission = serde_json::from_str(&reply.admission_json).map_err(|_| odd("what is no answer"))?;

@@ -1,9 +1,9 @@
 //! The gateway of a run that this device executes for another: at the device that asked for it or, while that cannot be reached, at
 //! the standby device that its member named.
 
-use super::lock;
+use super::{answered, lock};
 use crate::{lifecycle, limits, org::Org};
-use domain::{Did, Kind, Problem, RunId, event::kind, org::Device, run::Run};
+use domain::{Did, Problem, RunId, event::kind, org::Device, run::Run};
 use mesh::{RunChannel, problem, spoken};
 use proto::mesh::{TunnelChunk, mesh_client::MeshClient};
 use std::{
@@ -219,11 +219,11 @@ async fn ask(channel: &RunChannel, first: TunnelChunk) -> Result<Both, Refused> 
 async fn begin(mut client: MeshClient<Channel>, first: TunnelChunk) -> Result<Both, Refused> {
     let (sender, receiver) = mpsc::channel(limits::TUNNEL_CHUNKS_AHEAD);
     sender.try_send(first).map_err(|error| unasked(Problem::internal(error)))?;
-    match tokio::time::timeout(limits::GATEWAY_ANSWER_WAIT, client.tunnel(ReceiverStream::new(receiver))).await {
-        Ok(Ok(answer)) => Ok((sender, answer.into_inner())),
+    let call = client.tunnel(ReceiverStream::new(receiver));
+    match answered(limits::GATEWAY_ANSWER_WAIT, call).await.map_err(unasked)? {
+        Ok(answer) => Ok((sender, answer.into_inner())),
         // A device that answers says why in the details (`mesh::status`); a connection that cannot be made has none.
-        Ok(Err(status)) => Err(Refused { problem: problem(&status), answered: !status.details().is_empty() }),
-        Err(_) => Err(unasked(Problem::new(Kind::Timeout, "The device did not answer in time."))),
+        Err(status) => Err(Refused { problem: problem(&status), answered: !status.details().is_empty() }),
     }
 }
 

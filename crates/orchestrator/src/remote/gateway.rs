@@ -116,13 +116,12 @@ async fn end_when_spent(org: Weak<Org>, id: RunId, route: Arc<gateway::Route>) {
 
 /// Tells it again and again, until that was taken: meanwhile the run keeps a place there.
 async fn until_told<F: Future<Output = Result<(), Problem>>>(run: &RunId, mut tell: impl FnMut() -> F) {
-    let (mut pause, mut known) = (limits::REMOTE_PAUSE, false);
+    let (mut pauses, mut known) = (limits::REMOTE_PAUSES, false);
     while let Err(problem) = tell().await {
         if !mem::replace(&mut known, true) {
             tracing::warn!(%run, %problem, "the device that executes a run could not be told to end it; it is told again");
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 

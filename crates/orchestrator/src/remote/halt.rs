@@ -1,10 +1,10 @@
 //! Stop orders between devices: carried over, and who is halted by one is cut off.
 
-use super::{client, standby};
+use super::{client, in_time, standby};
 use crate::{limits, org::Org, stops};
-use domain::{Did, Kind, Problem, event::kind, run::Run};
+use domain::{Did, Problem, event::kind, run::Run};
 use identity::certificate::Subject;
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::StopRequest;
 use std::sync::Arc;
 
@@ -14,10 +14,7 @@ use std::sync::Arc;
 /// When it cannot be reached, or refuses.
 pub(crate) async fn tell_stop(org: &Arc<Org>, device: &Did, envelope_json: Vec<u8>) -> Result<(), Problem> {
     let mut client = client(org, device)?;
-    match tokio::time::timeout(limits::PROBE_WAIT, client.stop(StopRequest { version: spoken(), envelope_json })).await {
-        Ok(done) => done.map(drop).map_err(|refused| problem(&refused)),
-        Err(_) => Err(Problem::new(Kind::Timeout, "The device did not answer in time.")),
-    }
+    in_time(limits::PROBE_WAIT, client.stop(StopRequest { version: spoken(), envelope_json })).await.map(drop)
 }
 
 /// Cuts the connections of devices and runs that stop orders halt.

@@ -1,6 +1,6 @@
 //! Hearing a fact of the executor: what it may tell is written into this device's journal, once, as told by it.
 
-use super::{bring, checkpoint, client, device as listed};
+use super::{bring, checkpoint, client, device as listed, in_time};
 use crate::{admission, clock, limits, org::Org};
 use domain::{
     Did, Kind, Oid, PatchId, Problem, RevisionId, RunId,
@@ -11,7 +11,7 @@ use domain::{
     patch::Revision,
     run::{Reason, Run},
 };
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::{Fact, ResultRequest};
 use std::sync::Arc;
 use store::Order;
@@ -142,9 +142,7 @@ fn actor(org: &Org, device: &Did, said: &Did) -> Result<Did, Problem> {
 async fn results(org: &Arc<Org>, run: &RunId, device: &Did, signed: domain::Hash) -> Result<(), Problem> {
     let request = ResultRequest { version: spoken(), run: run.to_string() };
     let mut client = client(org, device)?;
-    let reply = tokio::time::timeout(limits::WISH_WAIT, client.result(request)).await;
-    let reply = reply.map_err(|_| Problem::unavailable("The device did not send the results of its checks in time."))?;
-    let reply = reply.map_err(|s| problem(&s))?.into_inner();
+    let reply = in_time(limits::WISH_WAIT, client.result(request)).await?.into_inner();
     org.blocking(move |org| {
         if reply.checked_json.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 //! only what goes on from the line that is here, and of the node's own key nothing at all; so a device whose disk or backup was put back
 //! asks for what its keys had signed by `Mesh.Lines` and `Mesh.Line`. Here it is given and taken; `rejoin` says what becomes of it.
 
-use super::{client, client_read_slowly, signed};
+use super::{answered, client, client_read_slowly, signed};
 use crate::{
     data_dir::{leaves, left_bytes},
     limits,
@@ -118,8 +118,7 @@ pub(super) async fn tips(org: &Arc<Org>, did: &Did, rid: &Rid, keys: &[Did]) -> 
     for keys in keys.chunks(limits::LINE_KEYS_MAX) {
         let names = keys.iter().map(ToString::to_string).collect();
         let request = LinesRequest { version: spoken(), repository: rid.to_string(), keys: names };
-        let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-        let mut told = match tokio::time::timeout(limits::SIGNED_WAIT, client.lines(request)).await.map_err(late)? {
+        let mut told = match answered(limits::SIGNED_WAIT, client.lines(request)).await? {
             Ok(reply) => reply.into_inner().tips,
             Err(status) if status.code() == Code::Unimplemented => return Ok(None),
             Err(status) => return Err(problem(&status)),

@@ -1,7 +1,7 @@
 //! Reading the log of a run as it grows: here, or where it lies on other devices, from its executor, else from the device that asked for
 //! the run.
 
-use super::{called, client_read_slowly, facts::whole};
+use super::{called, client_read_slowly, facts::whole, in_time};
 use crate::{limits, org::Org, picture};
 use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
 use forge::OrgState;
@@ -108,16 +108,13 @@ async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLine
 /// The first of some devices, as people call it, where the org removed all of them.
 fn all_removed(state: &OrgState, devices: &[&Did]) -> Option<String> {
     let first = devices.first()?;
-    let listed = devices.iter().any(|device| state.device_of(device).is_some());
-    (!listed).then(|| state.called(first).unwrap_or_else(|| first.to_string()))
+    devices.iter().all(|device| state.is_gone(device)).then(|| state.called(first).unwrap_or_else(|| first.to_string()))
 }
 
 async fn begin(org: &Arc<Org>, device: &Did, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
     let request = LogRequest { version: spoken(), run: run.id.to_string(), after_seq: after };
     let mut client = client_read_slowly(org, device)?;
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    let begun = tokio::time::timeout(limits::LOG_PAGE_WAIT, client.log(request)).await.map_err(late)?;
-    Ok(begun.map_err(|s| problem(&s))?.into_inner())
+    Ok(in_time(limits::LOG_PAGE_WAIT, client.log(request)).await?.into_inner())
 }
 
 /// A line as it stands in a log; one that is none is left out.
@@ -129,14 +126,14 @@ fn entry(line: LogLine) -> Option<LogEntry> {
 mod tests {
     use super::*;
     use crate::fixtures::{self, did};
-    use domain::org::Device;
+    use domain::org::{KeyKind, Revocation};
 
     #[test]
     fn a_log_is_not_waited_for_where_every_device_that_has_it_was_removed() {
-        let devices = [("box".to_owned(), Device::new("box", did('a'), "ada"))].into();
-        let state = OrgState { devices, ..fixtures::state() };
+        let ended = Revocation { did: did('g'), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into(), name: Some("box".into()) };
+        let state = OrgState { ended: vec![ended], ..fixtures::state() };
         let (here, gone) = (did('a'), did('g'));
-        assert_eq!(all_removed(&state, &[&gone]), Some(gone.to_string()));
+        assert_eq!(all_removed(&state, &[&gone]).as_deref(), Some("box (removed)"));
         assert_eq!((all_removed(&state, &[&gone, &here]), all_removed(&state, &[])), (None, None));
     }
 }

@@ -1,6 +1,6 @@
 //! The delegation of a run's key, across devices: the executor reports the key, the requester's device signs.
 
-use super::client;
+use super::{client, in_time};
 use crate::{clock, lifecycle, limits, org::Org};
 use domain::{
     Did, Hash, Kind, Problem,
@@ -9,7 +9,7 @@ use domain::{
     run::Run,
 };
 use identity::{Delegation, Envelope};
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::{DelegateRequest, mesh_client::MeshClient};
 use std::{sync::Arc, time::Instant};
 use tonic::transport::Channel;
@@ -46,9 +46,7 @@ async fn asked(org: &Org, run: &Run, key: &Did) -> Result<Vec<u8>, Problem> {
 
 /// Asks once: what is signed for a run's key is the same each time.
 async fn ask(mut client: MeshClient<Channel>, request: DelegateRequest) -> Result<Vec<u8>, Problem> {
-    let silent = |_| Problem::new(Kind::Timeout, "The device that asked for the run did not answer in time.");
-    let answered = tokio::time::timeout(limits::DELEGATION_ANSWER_WAIT, client.delegate(request)).await.map_err(silent)?;
-    Ok(answered.map_err(|s| problem(&s))?.into_inner().delegation_json)
+    Ok(in_time(limits::DELEGATION_ANSWER_WAIT, client.delegate(request)).await?.into_inner().delegation_json)
 }
 
 /// Signs the delegation of a run's key, once: a run has one key.

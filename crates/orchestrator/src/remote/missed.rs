@@ -14,7 +14,7 @@ use domain::{Did, Hash, Problem, ProjectName, Rid, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -215,15 +215,15 @@ struct Missed {
 /// When something is tried again.
 struct Again {
     at: Instant,
-    /// The pause before that.
-    pause: Duration,
+    /// How often it failed.
+    failures: u32,
 }
 
 impl Again {
-    /// After one more failure: the pause is twice as long as before.
+    /// After one more failure.
     fn after(before: Option<&Self>, now: Instant) -> Self {
-        let pause = before.map_or(Duration::ZERO, |again| again.pause * 2).clamp(limits::REMOTE_PAUSE, limits::MISSED_PAUSE_MAX);
-        Self { at: now + pause, pause }
+        let failures = before.map_or(0, |again| again.failures);
+        Self { at: now + limits::MISSED_PAUSES.after(failures), failures: failures.saturating_add(1) }
     }
 }
 
@@ -304,8 +304,8 @@ impl Missed {
 
     /// Lines of signed refs are to be looked at now in what was fetched.
     fn looks_at(&mut self, rid: &Rid, now: Instant) {
-        let pause = self.looks.get(rid).map_or(Duration::ZERO, |again| again.pause);
-        self.looks.insert(rid.clone(), Again { at: now, pause });
+        let failures = self.looks.get(rid).map_or(0, |again| again.failures);
+        self.looks.insert(rid.clone(), Again { at: now, failures });
     }
 
     /// In what lines are to be looked at now, as many as can be compared at once.
@@ -332,7 +332,7 @@ impl Missed {
 
     /// Whether what fails is worth a word: a project that was made here is not at another device at once.
     fn failed_for_long(&self, rid: &Rid) -> bool {
-        self.failed.get(rid).is_some_and(|again| again.pause >= limits::KEEP_EVERY)
+        self.failed.get(rid).is_some_and(|again| limits::MISSED_PAUSES.after(again.failures.saturating_sub(1)) >= limits::KEEP_EVERY)
     }
 }
 
@@ -410,7 +410,7 @@ mod tests {
         }
         (0..20).for_each(|_| missed.tried(&rids[1], false, now));
         assert!(missed.failed_for_long(&rids[1]));
-        now += limits::MISSED_PAUSE_MAX;
+        now += limits::MISSED_PAUSES.after(u32::MAX);
         assert_eq!(missed.due_absent(&wanted, now), wanted.absent, "the pause does not grow for ever");
         missed.tried(&rids[1], false, now);
         // The device has it by now.
@@ -450,7 +450,10 @@ mod tests {
         assert_eq!(missed.due_looks(&wanted, now), rids[1..], "it was fetched anew");
         missed.looked(&rids[1], false, now);
         assert_eq!(missed.again(&wanted), Some(now + limits::REMOTE_PAUSE * 8), "which does not make the pauses short");
-        assert!(missed.due_looks(&here(&rids[..1]), now + limits::MISSED_PAUSE_MAX).is_empty(), "it is not wanted here any more");
+        assert!(
+            missed.due_looks(&here(&rids[..1]), now + limits::MISSED_PAUSES.after(u32::MAX)).is_empty(),
+            "it is not wanted here any more"
+        );
         // As where a line was joined, and is fetched in vain.
         missed.tried(&rids[0], false, now);
         assert_eq!(missed.due(&wanted, now + limits::REMOTE_PAUSE), rids[..1], "it is fetched again though it was before");

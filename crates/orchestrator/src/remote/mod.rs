@@ -72,20 +72,21 @@ pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
-use domain::{Did, OrgName, Problem, Rid, RunId, org::Device};
+use domain::{Did, Kind, OrgName, Problem, Rid, RunId, org::Device};
 use forge::OrgState;
 use identity::certificate::{Accept, Subject};
-use mesh::Network;
+use mesh::{Network, problem};
 use proto::mesh::mesh_client::MeshClient;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
+    time::Duration,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use tonic::{Status, transport::Channel};
 
 /// The devices that belong to the org now.
 type Known = Arc<RwLock<BTreeSet<Did>>>;
@@ -235,9 +236,23 @@ pub(crate) fn device(org: &Org, did: &Did) -> Result<Device, Problem> {
         None => org.state()?.device_of(did).cloned(),
     };
     listed.ok_or_else(|| {
-        Problem::new(domain::Kind::Forbidden, format!("The device {did} does not belong to the org."))
+        Problem::new(Kind::Forbidden, format!("The device {did} does not belong to the org."))
             .next("meshwork device list shows those that do.")
     })
+}
+
+/// What another device answers to a call. One that takes the call and says nothing is not waited for without end.
+///
+/// # Errors
+/// As the device refuses; of [`Kind::Timeout`] where it says nothing for so long.
+async fn in_time<T>(wait: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
+    answered(wait, call).await?.map_err(|status| problem(&status))
+}
+
+/// As [`in_time`], for who asks how the device refuses.
+async fn answered<T>(wait: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<Result<T, Status>, Problem> {
+    let late = |_| Problem::new(Kind::Timeout, "The device did not answer in time.");
+    tokio::time::timeout(wait, call).await.map_err(late)
 }
 
 /// What people call a device, by the org as it was read last.

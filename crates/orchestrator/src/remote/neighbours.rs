@@ -12,7 +12,7 @@ use super::{
     reach,
 };
 use crate::{limits, org::Org};
-use domain::{Did, Problem, Timestamp, lease::Reached};
+use domain::{Did, Problem, Timestamp, lease::Reached, pauses::Pauses};
 use futures::future::join;
 use mesh::Heard;
 use std::{
@@ -167,8 +167,8 @@ struct Calls {
     ask_at: Option<Instant>,
     /// When it may be called.
     due: Instant,
-    /// The pause after the next call.
-    pause: Duration,
+    /// The pauses after calls.
+    pauses: Pauses,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -183,7 +183,7 @@ enum Step {
 impl Calls {
     /// Of a device of which nothing is known: it is called at once, whoever else may.
     fn new(first: bool, now: Instant) -> Self {
-        Self { first, heard: false, session: None, ask_at: None, due: now, pause: limits::REMOTE_PAUSE }
+        Self { first, heard: false, session: None, ask_at: None, due: now, pauses: limits::REMOTE_PAUSES }
     }
 
     fn next(&mut self, (heard, session): (bool, Option<Timestamp>), now: Instant) -> Step {
@@ -195,7 +195,7 @@ impl Calls {
                 self.ask_at = None;
             }
             (self.heard, self.session) = (heard, session);
-            self.pause = limits::REMOTE_PAUSE;
+            self.pauses.anew();
             self.due = now + self.begins_after();
         }
         match (session, self.ask_at) {
@@ -217,8 +217,8 @@ impl Calls {
 
     /// Notes that a call ended. Where it connected, that is seen.
     fn called(&mut self, now: Instant) {
-        self.due = now + if self.heard { self.pause } else { limits::SILENT_CALL_EVERY };
-        self.pause = (self.pause * 2).min(limits::REMOTE_PAUSE_MAX);
+        let pause = self.pauses.another();
+        self.due = now + if self.heard { pause } else { limits::SILENT_CALL_EVERY };
     }
 
     /// Notes what came of asking whether it is there: it does not answer, and the session is ended; it does; or the session stays that was

@@ -1,6 +1,6 @@
 //! Whether other devices can be reached: what is known, and looking now.
 
-use super::{called, client_of_any, devices, lock};
+use super::{called, client_of_any, devices, in_time, lock};
 use crate::{clock, limits, org::Org};
 use domain::{Did, Kind, Problem, Timestamp, lease::Reached};
 use futures::future::join_all;
@@ -195,9 +195,7 @@ async fn ask(org: &Arc<Org>, device: &Did) -> Result<i64, Problem> {
 async fn asked(org: &Arc<Org>, device: &Did, request: ProbeRequest) -> Result<ProbeReply, Problem> {
     // Whatever was known before: it may have another version by now.
     let mut client = client_of_any(org, device)?;
-    let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let asked = tokio::time::timeout(limits::PROBE_WAIT, client.probe(request)).await.map_err(late)?;
-    Ok(asked.map_err(|s| mesh::problem(&s))?.into_inner())
+    Ok(in_time(limits::PROBE_WAIT, client.probe(request)).await?.into_inner())
 }
 
 /// How far a clock is ahead that told a moment between two of this one: measured from the middle of these, as NTP does (RFC 5905, 8).

@@ -34,6 +34,15 @@ impl Service {
     fn org(&self) -> Result<Arc<Org>, Status> {
         self.org.upgrade().ok_or_else(|| Status::unavailable("the device is closing"))
     }
+
+    /// Who calls, and what is asked: by a device that nothing keeps out, in a version that is understood.
+    fn asked<T>(&self, request: Request<T>, version: impl Fn(&T) -> u32) -> Result<(Arc<Org>, Did, T), Status> {
+        let org = self.org()?;
+        let caller = authority::device(&org, &request).map_err(status)?;
+        let asked = request.into_inner();
+        understood(version(&asked)).map_err(status)?;
+        Ok((org, caller, asked))
+    }
 }
 
 /// Ends the session with the caller's Radicle node, in which this one still believes.
@@ -67,46 +76,31 @@ impl Mesh for Service {
     }
 
     async fn schedule(&self, request: Request<ScheduleRequest>) -> Answer<ScheduleReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(take::take(&org, &caller, &asked.manifest_json).await)
     }
 
     async fn delegate(&self, request: Request<DelegateRequest>) -> Answer<DelegateReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let run = authority::asked_of(&org, &asked.run, &caller).map_err(status)?;
         let delegation_json = mandate::delegate(&org, run, &asked.key).await;
         answer(delegation_json.map(|delegation_json| DelegateReply { version: spoken(), delegation_json }))
     }
 
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
         Ok(Response::new(facts::watch(&org, run.id, asked.after_seq)))
     }
 
     async fn log(&self, request: Request<LogRequest>) -> Answer<Self::LogStream> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let run = authority::whose_log(&org, &asked.run, &caller).await.map_err(status)?;
         facts::log(&org, run.id, asked.after_seq).await.map(Response::new).map_err(status)
     }
 
     async fn order(&self, request: Request<OrderRequest>) -> Answer<OrderReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
         let wish: Wish = serde_json::from_str(&asked.wish_json)
             .map_err(|e| status(Problem::invalid("The order is not understood here.").because(format!("{e}."))))?;
@@ -115,19 +109,13 @@ impl Mesh for Service {
     }
 
     async fn merge(&self, request: Request<MergeRequest>) -> Answer<MergeReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
         answer(outcome_json.map(|outcome_json| MergeReply { version: spoken(), outcome_json }))
     }
 
     async fn cosign(&self, request: Request<CosignRequest>) -> Answer<CosignReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await.map(|()| CosignReply { version: spoken() }))
     }
 
@@ -156,51 +144,33 @@ impl Mesh for Service {
     }
 
     async fn result(&self, request: Request<ResultRequest>) -> Answer<ResultReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         let run = authority::executed_for(&org, &asked.run, &caller).map_err(status)?;
         answer(facts::result(&org, run).await)
     }
 
     async fn checkpoint(&self, request: Request<CheckpointRequest>) -> Answer<Self::CheckpointStream> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(checkpoint::give(&org, &caller, &asked).await)
     }
 
     async fn journal(&self, request: Request<JournalRequest>) -> Answer<Self::JournalStream> {
-        let org = self.org()?;
-        authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, _, asked) = self.asked(request, |asked| asked.version)?;
         answer(journals::tell(&org, &asked))
     }
 
     async fn signed(&self, request: Request<SignedRequest>) -> Answer<SignedReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(signed::tell(&org, caller, asked.repositories).await.map(|signed| SignedReply { version: spoken(), signed }))
     }
 
     async fn lines(&self, request: Request<LinesRequest>) -> Answer<LinesReply> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(line::tell(&org, caller, asked).await.map(|tips| LinesReply { version: spoken(), tips }))
     }
 
     async fn line(&self, request: Request<LineRequest>) -> Answer<Self::LineStream> {
-        let org = self.org()?;
-        let caller = authority::device(&org, &request).map_err(status)?;
-        let asked = request.into_inner();
-        understood(asked.version).map_err(status)?;
+        let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
         answer(line::give(&org, caller, asked).await)
     }
 }

@@ -1,10 +1,10 @@
 //! What another device has of the repositories that are here, by digests of what is signed there. Radicle tells of a change once: where
 //! that is lost, or a fetch fails that came of it, only comparing finds out.
 
-use super::{client, lock};
+use super::{client, in_time, lock};
 use crate::{limits, org::Org};
 use domain::{Did, Hash, Kind, Problem, Rid};
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::SignedRequest;
 use std::{
     collections::HashMap,
@@ -85,9 +85,7 @@ pub(super) async fn ask(org: &Arc<Org>, did: &Did, mut of: Vec<Rid>) -> Result<V
     of.truncate(limits::SIGNED_ASKED_MAX);
     let request = SignedRequest { version: spoken(), repositories: of.iter().map(ToString::to_string).collect() };
     let mut client = client(org, did)?;
-    let late = |_| Problem::new(Kind::Timeout, "It did not answer in time.");
-    let reply = tokio::time::timeout(limits::SIGNED_WAIT, client.signed(request)).await.map_err(late)?;
-    let signed = reply.map_err(|status| problem(&status))?.into_inner().signed;
+    let signed = in_time(limits::SIGNED_WAIT, client.signed(request)).await?.into_inner().signed;
     Ok(of.into_iter().zip(signed).filter_map(|(rid, signed)| Some((rid, signed.parse().ok()?))).collect())
 }
 

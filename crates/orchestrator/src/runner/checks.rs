@@ -6,6 +6,7 @@ use domain::{
     Kind, Problem,
     project::Check,
     run::{CheckResult, Reason, RunnerEvent},
+    time::millis,
 };
 use sandbox::{Sandbox, Spec};
 use serde_json::Value;
@@ -84,7 +85,7 @@ async fn one(job: &Arc<Job>, check: &Check, env: &[(String, String)]) -> Result<
         tail.push_str(&format!("\nThe sandbox ended it: {limit}"));
     }
     job.sandboxes.remove(&sandbox);
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(begun.elapsed());
     Ok(CheckResult { name: check.name.clone(), passed: ended.success() && !timed_out, exit_code: ended.code, duration_ms, tail })
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Evidence {
     pub(super) merge: Option<Merge>,
     /// What this device's journal knows.
     pub(super) journal: Journal,
-    /// Whether a journal of the org tells that the run made the revision.
+    /// Whether a journal of the org tells that the run made the revision; looked for only where that matters.
     pub(super) told: bool,
 }
 
@@ -128,9 +128,12 @@ impl Evidence {
         let mut evidence = Self::begin(org, project, claims, revision.at)?;
         let later = merge.as_ref().map(|merge| merge.commit.parents.first().cloned().unwrap_or_else(|| merge.commit.id.clone()));
         evidence.spec = spec_seen(org, &evidence, later.map_or_else(|| org.forge.head(&evidence.project.rid), Ok)?)?;
-        evidence.told = evidence.claims.as_ref().map_or(Ok(false), |claims| picture::tells(org, &claims.run, &revision))?;
         evidence.journal.run = run;
         evidence.merge = merge;
+        evidence.told = match &evidence.claims {
+            Some(claims) if evidence.asks_journals(revision.at) => picture::tells(org, &claims.run, &revision)?,
+            _ => false,
+        };
         evidence.published = Some(Published { patch: *patch, revision, commit, entries });
         Ok(evidence)
     }
@@ -148,6 +151,16 @@ impl Evidence {
     pub(super) fn with_events(mut self, org: &Org) -> Result<Self, Problem> {
         self.journal.events = events(org, self.claims.as_ref(), self.published.as_ref().map(|published| &published.patch))?;
         Ok(self)
+    }
+
+    /// Whether it was merged, by more than the patch alone says.
+    pub(super) fn is_merged(&self) -> bool {
+        self.merge.as_ref().is_some_and(|merge| merge.in_branch && merge.entry.fits)
+    }
+
+    /// Whether it matters for a revision what journals tell: it is not merged, and a key ended after it was made.
+    pub(super) fn asks_journals(&self, made: Timestamp) -> bool {
+        !self.is_merged() && self.now.state.ended.iter().any(|gone| made <= gone.at)
     }
 
     fn begin(org: &Org, project: Project, claims: Option<Trace>, at: Timestamp) -> Result<Self, Problem> {

@@ -27,10 +27,7 @@ pub(super) enum Found {
 }
 
 pub(super) fn find(org: &Org, project: Option<&ProjectName>, what: &str) -> Result<Found, Problem> {
-    let projects = match project {
-        Some(_) => vec![org.project(project)?],
-        None => tasks::projects_here(org)?,
-    };
+    let projects = tasks::to_search(org, project)?;
     let part = what.trim();
     if part.len() < PART_MIN || !part.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(Problem::invalid(format!("“{}” is no id.", domain::shown(what)))

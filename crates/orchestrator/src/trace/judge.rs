@@ -139,11 +139,10 @@ impl Evidence {
     fn listed_of<T>(&self, keys: &[&Did], what: &str, find: impl Fn(&Rights) -> Option<(T, String)>) -> Result<(T, How), String> {
         let look = |at: &Rights| find(at).map(|(thing, file)| (thing, How::Listed { file, commit: at.state.commit.clone() }));
         let then = self.then.as_ref().and_then(look);
-        let merged = || self.merge.as_ref().is_some_and(|merge| merge.in_branch && merge.entry.fits);
         let stays = || !keys.is_empty() && keys.iter().all(|key| self.stays(key));
         match (look(&self.now), then) {
             (Some(found), _) => Ok(found),
-            (None, Some(found)) if merged() || stays() => Ok(found),
+            (None, Some(found)) if self.is_merged() || stays() => Ok(found),
             (None, Some((_, then))) => Err(format!("the org repository lists {what} no more; {}", then.text())),
             (None, None) => Err(format!("the org repository does not list {what}")),
         }
@@ -154,8 +153,7 @@ impl Evidence {
     /// the removal (decision 011); that it is approved is asked for in any case.
     fn stays(&self, key: &Did) -> bool {
         let (state, made) = (&self.now.state, self.published.as_ref().map(|published| published.revision.at));
-        let gone = state.ended.iter().find(|gone| gone.did == *key);
-        let before = gone.is_some_and(|gone| made.is_some_and(|made| made <= gone.at));
+        let before = state.gone(key).is_some_and(|gone| made.is_some_and(|made| made <= gone.at));
         self.told && before && !state.is_lost(key)
     }
 

@@ -364,6 +364,10 @@ fn what_a_removed_device_made_before_stays_where_a_journal_tells_of_it_and_its_k
     assert_eq!(by_run(&removed(true, 50_000)), both, "its keys were lost");
     assert_eq!(by_run(&removed(false, 39_000)), both, "it was made after its device was removed");
     assert_eq!(by_run(&Evidence { told: false, ..removed(false, 50_000) }), both, "it may be dated back");
+    let made = removed(false, 0).published.unwrap().revision.at;
+    let merged = Evidence { merge: evidence(&sound()).merge, ..removed(false, 50_000) };
+    let asks = [removed(false, 50_000), removed(false, 39_000), removed(true, 50_000), merged].map(|e| e.asks_journals(made));
+    assert_eq!(asks, [true, false, false, false], "journals are read only where it matters what they tell");
     let mut stranger = removed(false, 50_000);
     stranger.then.as_mut().unwrap().state.devices.clear();
     assert_eq!(by_run(&stranger), [Step::Device], "it was not listed then either");

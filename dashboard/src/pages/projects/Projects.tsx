@@ -58,7 +58,7 @@ function ProjectCard({ view: { project, head, absent, problem } }: { view: View 
         </p>
         {head && <Details project={project.name} />}
         {!head && !problem && <p className="muted">It is not on this device yet: it comes from the devices that have it.</p>}
-        {problem && <p className="muted">It cannot be read.</p>}
+        {!head && problem && <p className="muted">It cannot be read.</p>}
         {!head && (problem ?? absent) && (
           <p className={css.notice}>
             <Coded text={forPage(problem ?? absent ?? "")} />

@@ -128,7 +128,7 @@ async fn supervise(program: Program, mut child: Child, told: watch::Sender<State
         tries = if since.elapsed() >= limits::PROGRAM_STAYED { 1 } else { tries.saturating_add(1) };
         let mut why = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
         loop {
-            let pause = pause_after(tries);
+            let pause = limits::PROGRAM_PAUSES.after(tries.saturating_sub(1));
             tracing::warn!(program = program.name, %why, tries, ?pause, "it ended, and is started again after a pause");
             told.send_replace(State::Down { why: why.clone(), tries, pause });
             tokio::select! {
@@ -151,12 +151,6 @@ async fn supervise(program: Program, mut child: Child, told: watch::Sender<State
         }
         told.send_replace(State::Up { pid: child.id().unwrap_or_default() });
     }
-}
-
-/// The pause before the next start, after so many in a row that did not last.
-pub(super) fn pause_after(tries: u32) -> Duration {
-    let doubled = limits::PROGRAM_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16));
-    doubled.min(limits::PROGRAM_PAUSE_MAX)
 }
 
 fn spawn(program: &Program, last: &Last) -> Result<Child, Problem> {

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use super::program::{KEPT, pause_after};
+use super::program::KEPT;
 use super::*;
 use tokio::time::timeout;
 
@@ -68,13 +68,6 @@ async fn a_program_is_told_nothing_that_this_process_was_told() {
     let names = seen.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     let others: Vec<&str> = names.filter(|name| !KEPT.contains(name) && !own.contains(name)).collect();
     assert!(seen.contains("PATH=") && others.is_empty(), "{others:?}");
-}
-
-#[test]
-fn pauses_double_up_to_a_limit() {
-    assert_eq!(pause_after(1), limits::PROGRAM_PAUSE);
-    assert_eq!(pause_after(3), limits::PROGRAM_PAUSE * 4);
-    assert_eq!(pause_after(u32::MAX), limits::PROGRAM_PAUSE_MAX);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Where it even published the work, that is the run's end (`found`).
 
 use super::{
-    super::{client, wish},
+    super::{client, in_time, wish},
     bring::receive_if,
     found, may_answer,
 };
@@ -16,7 +16,7 @@ use domain::{
     task::Claim,
 };
 use futures::{StreamExt, stream};
-use mesh::{problem, spoken};
+use mesh::spoken;
 use proto::mesh::ResultRequest;
 use std::{sync::Arc, time::Instant};
 
@@ -110,9 +110,7 @@ async fn ended(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> 
 pub(crate) async fn at(org: &Arc<Org>, run: &Run, device: &Did) -> Result<Run, Problem> {
     let request = ResultRequest { version: spoken(), run: run.id.to_string() };
     let mut client = client(org, device)?;
-    let late = |_| Problem::new(Kind::Timeout, "The device did not say in time what it saved of the run.");
-    let reply = tokio::time::timeout(limits::PROBE_WAIT, client.result(request)).await.map_err(late)?;
-    let json = reply.map_err(|s| problem(&s))?.into_inner().run_json;
+    let json = in_time(limits::PROBE_WAIT, client.result(request)).await?.into_inner().run_json;
     serde_json::from_str(&json).map_err(|_| Problem::invalid("The device does not say what it has of the run."))
 }
 

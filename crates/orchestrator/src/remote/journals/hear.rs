@@ -6,9 +6,9 @@ use crate::{
     data_dir::left_bytes,
     limits,
     org::Org,
-    remote::{client, probe, reached},
+    remote::{client, in_time, probe, reached},
 };
-use domain::{Did, Problem};
+use domain::{Did, Problem, pauses::Pauses};
 use futures::StreamExt;
 use mesh::{problem, spoken};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
@@ -19,7 +19,7 @@ use std::{
 };
 use store::{Incarnation, Piece, Point, Refused, Seq};
 use tokio::task::{AbortHandle, JoinSet};
-use tonic::{Status, Streaming, transport::Channel};
+use tonic::{Streaming, transport::Channel};
 
 /// Why a journal is not followed any further for now.
 pub(super) enum Stop {
@@ -103,7 +103,7 @@ pub(crate) async fn keep(org: Arc<Org>) {
 
 /// Follows one device's journal for as long as the org lists it.
 async fn follow(org: Arc<Org>, device: Did) {
-    let mut pause = limits::REMOTE_PAUSE;
+    let mut pauses = limits::REMOTE_PAUSES;
     loop {
         let opening = device.clone();
         let copied = match org.blocking(move |org| org.journals.copy(&opening)).await {
@@ -127,40 +127,41 @@ async fn follow(org: Arc<Org>, device: Did) {
         copied.live(false);
         let refused = told(&org, &copied, &device, stopped).await;
         if begun.elapsed() > limits::REMOTE_PAUSE_MAX {
-            pause = limits::REMOTE_PAUSE;
+            pauses.anew();
         }
+        let pause = pauses.another();
         tokio::select! {
             () = from_others(&org, &copied) => {}
             () = back(&org, &device, if refused { limits::JOURNAL_REFUSED_PAUSE } else { pause }) => {}
         }
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX);
     }
 }
 
 /// Resolves when the device answers again, after a pause at least.
 async fn back(org: &Arc<Org>, device: &Did, first: Duration) {
-    let mut pause = first;
+    let mut pauses = Pauses::new(first, limits::REMOTE_PAUSE_MAX.max(first));
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(pauses.another()).await;
         if probe(org, device).await.reachable {
             return;
         }
-        pause = (pause * 2).min(limits::REMOTE_PAUSE_MAX.max(first));
     }
 }
 
 /// Takes what others have of the journal of a device that is away, one after the other, again and again.
 async fn from_others(org: &Arc<Org>, copied: &Arc<Copied>) {
-    let mut pause = limits::JOURNAL_TURN;
+    let mut pauses = Pauses::new(limits::JOURNAL_TURN, limits::REMOTE_PAUSE_MAX);
     loop {
         let before = copied.journal.point();
         for other in others(org).iter().filter(|other| *other != copied.journal.device()) {
             let stopped = once(org, copied, other, Point::default()).await;
             told(org, copied, other, stopped).await;
         }
-        // Nothing new: nobody who is there has more of it.
-        pause = if copied.journal.point() == before { (pause * 2).min(limits::REMOTE_PAUSE_MAX) } else { limits::JOURNAL_TURN };
-        tokio::time::sleep(pause).await;
+        // Else nobody who is there has more of it.
+        if copied.journal.point() != before {
+            pauses.anew();
+        }
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 
@@ -230,30 +231,24 @@ async fn begin(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did) -> Result<Strea
     Ok(stream)
 }
 
-/// Asks a device for what comes after the copy of a journal. One that takes the call and says nothing is not waited for without end.
+/// Asks a device for what comes after the copy of a journal.
 async fn ask(mut client: MeshClient<Channel>, copied: &Copied, from: &Did) -> Result<Streaming<JournalEvents>, Problem> {
     let device = copied.journal.device();
     let summary = device == from && copied.wants_summary();
     let request = JournalRequest { summary, ..request(device, copied.journal.point()) };
-    Ok(in_time(client.journal(request)).await?.into_inner())
+    Ok(in_time(limits::JOURNAL_ANSWER_WAIT, client.journal(request)).await?.into_inner())
 }
 
 /// The first that a device tells of what follows a place of a journal, with where that ends there.
 pub(super) async fn first_of(org: &Org, from: &Did, device: &Did, after: Point) -> Result<JournalEvents, Problem> {
     let mut client = client(org, from)?;
-    let told = in_time(async { client.journal(request(device, after)).await?.into_inner().message().await }).await?;
-    Ok(told.unwrap_or_default())
+    let told = async { client.journal(request(device, after)).await?.into_inner().message().await };
+    Ok(in_time(limits::JOURNAL_ANSWER_WAIT, told).await?.unwrap_or_default())
 }
 
 fn request(device: &Did, after: Point) -> JournalRequest {
     let (device, incarnation, after_seq) = (device.to_string(), after.incarnation, after.seq.0);
     JournalRequest { version: spoken(), device, incarnation, after_seq, summary: false }
-}
-
-/// What a device answers, unless it does not in time.
-async fn in_time<T>(asked: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
-    let late = |_| Problem::new(domain::Kind::Timeout, "It did not answer in time.");
-    tokio::time::timeout(limits::JOURNAL_ANSWER_WAIT, asked).await.map_err(late)?.map_err(|s| problem(&s))
 }
 
 /// Pieces of a group whose end has not come yet.

@@ -4,7 +4,7 @@
 
 use super::{Copied, hear, lock, others, place};
 use crate::{limits, org::Org};
-use domain::{Did, Problem};
+use domain::{Did, Problem, pauses::Pauses};
 use futures::future::join_all;
 use std::{cmp::Reverse, sync::Arc};
 use store::{JournalCopy, Point, Store};
@@ -19,11 +19,10 @@ struct End {
 
 /// Looks whether another device holds of this device's journal what is not here, until that is known and fetched.
 pub(super) async fn compare(org: &Arc<Org>, with: &Did) {
-    let mut pause = limits::REMOTE_PAUSE;
+    let mut pauses = Pauses::new(limits::REMOTE_PAUSE, limits::JOURNAL_REFUSED_PAUSE);
     while let Err(problem) = compared(org, with).await {
         tracing::debug!(%with, %problem, "what another device holds of this journal is not known; it is asked again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(limits::JOURNAL_REFUSED_PAUSE);
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 

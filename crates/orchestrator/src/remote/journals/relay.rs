@@ -29,7 +29,7 @@ const LINE: &str = "line";
 /// The devices that were removed from the org.
 pub(super) fn removed(state: &OrgState) -> BTreeSet<Did> {
     let gone = state.revoked.iter().chain(&state.ended).filter(|gone| gone.kind == KeyKind::Device);
-    gone.map(|gone| gone.did.clone()).filter(|device| state.device_of(device).is_none()).collect()
+    gone.map(|gone| gone.did.clone()).collect()
 }
 
 /// Takes what others have of a removed device's journal, one after the other, again and again.
@@ -38,7 +38,7 @@ pub(super) async fn keep(org: Arc<Org>, device: Did) {
         // It is not what all have, and nothing takes its place any more.
         *lock(&copied.summed_up) = None;
     }
-    let (mut pause, mut vain) = (limits::JOURNAL_TURN, Vain::new());
+    let (mut pauses, mut vain) = (limits::JOURNAL_RELAY_PAUSES, Vain::new());
     loop {
         let before = end(&org, &device);
         for other in others(&org) {
@@ -46,9 +46,11 @@ pub(super) async fn keep(org: Arc<Org>, device: Did) {
                 tracing::debug!(%device, from = %other, %problem, "what another has of a removed device's journal is not known");
             }
         }
-        // Nothing new: nobody who is there has more of it.
-        pause = if end(&org, &device) == before { (pause * 2).min(limits::JOURNAL_RELAY_PAUSE_MAX) } else { limits::JOURNAL_TURN };
-        tokio::time::sleep(pause).await;
+        // Else nobody who is there has more of it.
+        if end(&org, &device) != before {
+            pauses.anew();
+        }
+        tokio::time::sleep(pauses.another()).await;
     }
 }
 
@@ -196,7 +198,7 @@ mod tests {
         let gone = |n: char, kind| Revocation { did: fixtures::did(n), kind, at: Timestamp(0), why: "sold".into(), name: None };
         let mut state = fixtures::state();
         state.revoked = vec![gone('a', KeyKind::Device), gone('b', KeyKind::Member), gone('c', KeyKind::Run)];
-        state.ended = vec![gone('d', KeyKind::Device), gone('e', KeyKind::Device)];
+        state.ended = vec![gone('d', KeyKind::Device)];
         state.devices.insert("e".into(), Device::new("e", fixtures::did('e'), "ada"));
         assert_eq!(removed(&state), BTreeSet::from(['a', 'd'].map(fixtures::did)));
     }
