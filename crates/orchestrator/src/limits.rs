@@ -77,6 +77,8 @@ pub const TRACED_PAGES_MAX: usize = 2_000;
 pub const LIST_DEFAULT: usize = 200;
 /// How many connections out of one run's sandbox there may be at once.
 pub const TUNNELS_PER_RUN_MAX: usize = 64;
+/// How much of a call is kept while the host of the run opens, about, in bytes: so it is seen when the engine gives the call up.
+pub(crate) const TUNNEL_EARLY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a tunnel that may be under way.
 pub const TUNNEL_CHUNK: usize = 32 * 1024;
 /// How many runs are looked at: those before are history.
