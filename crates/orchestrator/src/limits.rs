@@ -351,6 +351,10 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
 /// How long a device that has much to do may take to say what is signed there, and how far lines go.
 pub(crate) const SIGNED_WAIT: Duration = Duration::from_secs(10);
+/// How much of one kind that another device asks for is done at once; the rest waits.
+pub(crate) const ASKED_BY_ONE_AT_ONCE: usize = 8;
+/// The same of merges, of which most wait for each other.
+pub(crate) const MERGES_OF_ONE_AT_ONCE: usize = 32;
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// Of how many keys another device is asked at once how far their lines of signed refs go.
