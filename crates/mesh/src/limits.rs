@@ -47,8 +47,8 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(crate) const GOSSIP_FORGETS: Duration = Duration::from_secs(10 * 60);
 /// Of how many starts of a device it is known how far they got.
 pub(crate) const STARTS_KEPT: usize = 8;
-/// How often there must be news of one start of a device after news of another, within how many milliseconds, until its key is used twice:
-/// what comes late by way of others may look so once or twice.
+/// How often there must be news of one start of a device after news of another, where both run, within how many milliseconds, until its key
+/// is used twice: a clock that is set back while one ends may look so once or twice.
 pub(crate) const STARTS_RETURNS: usize = 4;
 pub(crate) const STARTS_WITHIN_MS: i64 = 15 * 60 * 1000;
 /// After which silence what was heard of a device is forgotten, in milliseconds.

@@ -470,7 +470,7 @@ pub(crate) struct Runner {
     /// The file with the run's secret.
     #[arg(long)]
     pub(crate) token_file: PathBuf,
-    /// The lock that the host's `meshwork up` holds.
+    /// The lock that the org's process holds.
     #[arg(long)]
-    pub(crate) up_lock: PathBuf,
+    pub(crate) org_lock: PathBuf,
 }

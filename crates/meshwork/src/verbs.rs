@@ -91,8 +91,8 @@ fn data_dir(asked: Option<PathBuf>) -> Result<PathBuf, Problem> {
 async fn runner(agent: cli::Agent) -> Outcome {
     let cli::Agent::Run(args) = agent else { return Ok(ExitCode::SUCCESS) };
     let executable = std::env::current_exe().map_err(Problem::internal)?;
-    let cli::Runner { socket, run, token_file, up_lock } = args;
-    orchestrator::runner::run(orchestrator::runner::Start { socket, run: run.parse()?, token_file, up_lock, executable }).await?;
+    let cli::Runner { socket, run, token_file, org_lock } = args;
+    orchestrator::runner::run(orchestrator::runner::Start { socket, run: run.parse()?, token_file, org_lock, executable }).await?;
     Ok(ExitCode::SUCCESS)
 }
 

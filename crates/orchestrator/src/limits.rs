@@ -41,7 +41,7 @@ pub const REMOVE_TRIES: usize = 30;
 pub const RUNNER_DIES_WAIT_S: i64 = 10;
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
-/// How long it does at most while the host is only opening: its `meshwork up` runs and nobody listens yet, as while journals are
+/// How long it does at most while the host is only opening: the org's process holds the org and nobody listens yet, as while the journal is
 /// projected anew after an update. As long as a lease: by then the run counts as lost elsewhere too.
 pub const HOST_OPENS_WAIT: Duration = Duration::from_millis(domain::limits::LEASE_MS);
 /// The pause between two tries to reach the host.
@@ -78,6 +78,8 @@ pub const TRACED_PAGES_MAX: usize = 2_000;
 pub const LIST_DEFAULT: usize = 200;
 /// How many connections out of one run's sandbox there may be at once.
 pub const TUNNELS_PER_RUN_MAX: usize = 64;
+/// How much of a call is kept while the host of the run opens, about, in bytes: so it is seen when the engine gives the call up.
+pub(crate) const TUNNEL_EARLY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a tunnel that may be under way.
 pub const TUNNEL_CHUNK: usize = 32 * 1024;
 /// How many runs are looked at: those before are history.
@@ -346,6 +348,10 @@ pub(crate) const SIGNED_LOOK_EVERY: Duration = Duration::from_secs(30);
 pub(crate) const SIGNED_COUNTS: Duration = Duration::from_secs(120);
 /// How long a device that has much to do may take to say what is signed there, and how far lines go.
 pub(crate) const SIGNED_WAIT: Duration = Duration::from_secs(10);
+/// How much of one kind that another device asks for is done at once; the rest waits.
+pub(crate) const ASKED_BY_ONE_AT_ONCE: usize = 8;
+/// The same of merges, of which most wait for each other.
+pub(crate) const MERGES_OF_ONE_AT_ONCE: usize = 32;
 /// For how many repositories it is asked at once.
 pub(crate) const SIGNED_ASKED_MAX: usize = 1_024;
 /// Of how many keys another device is asked at once how far their lines of signed refs go.

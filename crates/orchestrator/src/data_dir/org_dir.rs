@@ -33,14 +33,14 @@ impl OrgDir {
     /// # Errors
     /// When another process keeps serving it.
     pub fn lock(&self) -> Result<Lock, Problem> {
-        lock(&self.root.join("lock"), limits::ORG_LOCK_WAIT)?.ok_or_else(|| {
+        lock(&self.lock_file(), limits::ORG_LOCK_WAIT)?.ok_or_else(|| {
             Problem::conflict(format!("Another process serves the org in {}, and does not end.", self.root.display()))
                 .next("See which with fuser (psmisc) on its file “lock”, end it, and start meshwork up again.")
         })
     }
-    /// Held by the `meshwork up` of the data folder, from the first on.
-    pub(crate) fn up_lock(&self) -> PathBuf {
-        self.root.ancestors().nth(2).unwrap_or(&self.root).join("lock")
+    /// The file of that lock: held from before anything of the org is opened until the process ends, however it ends.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.root.join("lock")
     }
     /// What the org takes of the machine.
     pub(crate) fn taken(&self) -> PathBuf {

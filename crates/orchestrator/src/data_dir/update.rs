@@ -72,9 +72,11 @@ impl DataDir {
 ///
 /// One that cannot be keeps no other org from starting: it is tried again when it is opened.
 fn journals(data: &DataDir, backup: &Path) -> Result<(), Problem> {
+    // Those that are still ending are waited for. All are held until the last is done: so the runners of each see that it is being opened.
+    let held: Vec<_> = data.orgs().into_iter().map(|name| (data.org(&name).lock(), name)).collect();
     let (mut failed, mut done) = (None, 0);
-    for name in data.orgs() {
-        match journal(data, &name, backup) {
+    for (lock, name) in &held {
+        match lock.as_ref().map_err(Problem::clone).and_then(|_held| journal(data, name, backup)) {
             Ok(()) => done += 1,
             Err(problem) => {
                 tracing::error!(org = %name, %problem, "its journal could not be brought to the present form");
@@ -87,8 +89,6 @@ fn journals(data: &DataDir, backup: &Path) -> Result<(), Problem> {
 
 fn journal(data: &DataDir, name: &OrgName, backup: &Path) -> Result<(), Problem> {
     let org = data.org(name);
-    // One that is still ending is waited for.
-    let _served = org.lock()?;
     make_private(&data.backups())?;
     let copy = backup.join("orgs").join(name.as_str()).join("store/journal.db");
     if store::bring_up_to_date(&org.store(), &copy)? {

@@ -8,8 +8,8 @@
 //! Asking: `ask` (schedule), `follow` (watch and log), `wish` (orders), `gateway` (the run's traffic comes back),
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
-//! Executing: `service` takes the calls of others, `bring` fetches the repository, `mandate` gets the delegation, `facts` tells,
-//! `away` finds the run's gateway. Standing in for another device of the member: `standby`.
+//! Executing: `service` takes the calls of others, `turns` bounds what is done for each at once, `bring` fetches the repository, `mandate`
+//! gets the delegation, `facts` tells, `away` finds the run's gateway. Standing in for another device of the member: `standby`.
 //!
 //! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
 //! runs between others when somebody wants to see one (`log`).
@@ -43,6 +43,7 @@ mod service;
 mod signed;
 mod standby;
 mod take;
+mod turns;
 mod wish;
 
 pub(crate) use ask::{Asking, answers, schedule};
@@ -124,6 +125,8 @@ pub struct Remote {
     signed: signed::Digests,
     /// Lines of signed refs that lie apart.
     pub(crate) lines: rejoin::Lines,
+    /// What is done for the others now.
+    turns: turns::Turns,
     /// Cancelled when everything that others should hear was told.
     pub(crate) over: CancellationToken,
 }
@@ -165,6 +168,7 @@ impl Remote {
             moving: checkpoint::Moving::default(),
             signed: signed::Digests::default(),
             lines: rejoin::Lines::default(),
+            turns: turns::Turns::default(),
             over: CancellationToken::new(),
         }
     }

@@ -1,6 +1,10 @@
 //! The service `Mesh`: parses, asks who calls, calls one function, renders.
 
-use super::{authority, checkpoint, cosign, facts, gateway, journals, line, mandate, merge, signed, standby, take, wish};
+use super::{
+    authority, checkpoint, cosign, facts, gateway, journals, line, mandate, merge, signed, standby, take,
+    turns::{self, About},
+    wish,
+};
 use crate::{clock, org::Org, stops};
 use domain::{Did, Kind, Problem, run::Wish};
 use futures::Stream;
@@ -77,7 +81,8 @@ impl Mesh for Service {
 
     async fn schedule(&self, request: Request<ScheduleRequest>) -> Answer<ScheduleReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        answer(take::take(&org, &caller, &asked.manifest_json).await)
+        let take = |org: Arc<Org>, caller: Did| async move { take::take(&org, &caller, &asked.manifest_json).await };
+        answer(turns::work(&org, caller, About::Runs, take).await)
     }
 
     async fn delegate(&self, request: Request<DelegateRequest>) -> Answer<DelegateReply> {
@@ -110,21 +115,24 @@ impl Mesh for Service {
 
     async fn merge(&self, request: Request<MergeRequest>) -> Answer<MergeReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
+        let hear = |org: Arc<Org>, caller: Did| async move { merge::hear(&org, caller, &asked.envelope_json).await };
+        let outcome_json = turns::work(&org, caller, About::Merges, hear).await;
         answer(outcome_json.map(|outcome_json| MergeReply { version: spoken(), outcome_json }))
     }
 
     async fn cosign(&self, request: Request<CosignRequest>) -> Answer<CosignReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        answer(cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await.map(|()| CosignReply { version: spoken() }))
+        let hear = |org: Arc<Org>, caller: Did| async move { cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await };
+        answer(turns::work(&org, caller, About::Cosigned, hear).await.map(|()| CosignReply { version: spoken() }))
     }
 
     async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {
         let org = self.org()?;
-        authority::even_halted(&org, &request).map_err(status)?;
+        let caller = authority::even_halted(&org, &request).map_err(status)?;
         let asked = request.into_inner();
         understood(asked.version).map_err(status)?;
-        answer(stops::hear(&org, &asked.envelope_json).await.map(|()| StopReply { version: spoken() }))
+        let hear = |org: Arc<Org>, _| async move { stops::hear(&org, &asked.envelope_json).await };
+        answer(turns::work(&org, caller, About::Stops, hear).await.map(|()| StopReply { version: spoken() }))
     }
 
     async fn tunnel(&self, request: Request<Streaming<TunnelChunk>>) -> Answer<Self::TunnelStream> {
@@ -161,12 +169,16 @@ impl Mesh for Service {
 
     async fn signed(&self, request: Request<SignedRequest>) -> Answer<SignedReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        answer(signed::tell(&org, caller, asked.repositories).await.map(|signed| SignedReply { version: spoken(), signed }))
+        let tell = |org: Arc<Org>, caller: Did| async move { signed::tell(&org, caller, asked.repositories).await };
+        let signed = turns::work(&org, caller, About::Signed, tell).await;
+        answer(signed.map(|signed| SignedReply { version: spoken(), signed }))
     }
 
     async fn lines(&self, request: Request<LinesRequest>) -> Answer<LinesReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        answer(line::tell(&org, caller, asked).await.map(|tips| LinesReply { version: spoken(), tips }))
+        let tell = |org: Arc<Org>, caller: Did| async move { line::tell(&org, caller, asked).await };
+        let tips = turns::work(&org, caller, About::Signed, tell).await;
+        answer(tips.map(|tips| LinesReply { version: spoken(), tips }))
     }
 
     async fn line(&self, request: Request<LineRequest>) -> Answer<Self::LineStream> {

@@ -34,8 +34,8 @@ pub struct Address {
     pub token: Secret,
     /// The file that holds it. Gone with the run's folder, once the host has ended the run.
     pub token_file: PathBuf,
-    /// Held by the host's `meshwork up` from the first on, also while it only opens and nobody listens at the socket.
-    pub up_lock: PathBuf,
+    /// Held by the org's process, also while it only opens and nobody listens at the socket.
+    pub org_lock: PathBuf,
 }
 
 impl Address {
@@ -56,11 +56,16 @@ impl Address {
         loop {
             match self.client().await {
                 Ok(client) => return Some(client),
-                Err(_) if is_held(&self.up_lock) && begun.elapsed() < limits::HOST_OPENS_WAIT => {}
+                Err(_) if self.opens() && begun.elapsed() < limits::HOST_OPENS_WAIT => {}
                 Err(_) => return None,
             }
             tokio::time::sleep(limits::RECONNECT_PAUSE).await;
         }
+    }
+
+    /// Whether somebody opens the host: asked where nobody listens at its socket.
+    fn opens(&self) -> bool {
+        is_held(&self.org_lock)
     }
 
     /// A request with the metadata of this run.
@@ -91,7 +96,7 @@ pub enum Wanted {
 enum Met {
     /// The host, who knows the run.
     Host,
-    /// A host that is opening: its `up` runs, and nobody listens yet.
+    /// A host that is opening: its process holds the org, and nobody listens yet.
     Opening,
     /// Nobody, or one who does not know the run.
     Nobody,
@@ -237,7 +242,7 @@ impl Link {
     /// One connection, until it ends. Otherwise whom it met instead of the host, and why it could not be reached.
     async fn connect(&self, welcome: &mut Option<oneshot::Sender<Welcome>>) -> Result<(), (Met, String)> {
         let address = &self.shared.address;
-        let opens = || if is_held(&address.up_lock) { Met::Opening } else { Met::Nobody };
+        let opens = || if address.opens() { Met::Opening } else { Met::Nobody };
         let mut client = address.client().await.map_err(|e| (opens(), format!("{e:?}")))?;
         let (outgoing, stream) = mpsc::channel::<RunnerMessage>(limits::LOG_BATCH);
         let hello = Hello { version: VERSION, key: self.shared.key.to_vec() };
@@ -364,9 +369,9 @@ mod tests {
     use futures::FutureExt;
     use std::time::Duration;
 
-    fn address(socket: PathBuf, up_lock: PathBuf) -> Address {
+    fn address(socket: PathBuf, org_lock: PathBuf) -> Address {
         let (run, token) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Secret::from("mw-run-secret"));
-        Address { socket, run, token, token_file: "nowhere".into(), up_lock }
+        Address { socket, run, token, token_file: "nowhere".into(), org_lock }
     }
 
     #[test]
@@ -393,11 +398,16 @@ mod tests {
     async fn a_connection_waits_while_its_host_opens_and_ends_where_there_is_none() {
         let folder = tempfile::tempdir().unwrap();
         let data = crate::data_dir::DataDir::open(folder.path()).unwrap();
-        let org = data.org(&"crew".parse().unwrap());
+        let [org, another] = ["crew", "club"].map(|name| data.org(&name.parse().unwrap()));
+        [&org, &another].into_iter().for_each(|dir| crate::data_dir::make_private(&dir.root).unwrap());
         let socket = folder.path().join("host");
-        let address = address(socket.clone(), org.up_lock());
+        let address = address(socket.clone(), org.lock_file());
         assert!(address.client_once_open().await.is_none(), "nobody is up");
-        let _up = data.lock().unwrap();
+        let _up = (data.lock().unwrap(), another.lock().unwrap());
+        assert!(address.client_once_open().await.is_none(), "only another org is up");
+        drop(org.lock().unwrap());
+        assert!(address.client_once_open().await.is_none(), "its process has ended");
+        let _org = org.lock().unwrap();
         let opens = async {
             tokio::time::sleep(limits::RECONNECT_PAUSE * 3).await;
             crate::host::serve(std::sync::Weak::new(), Arc::default(), &socket, std::future::pending()).await.unwrap();

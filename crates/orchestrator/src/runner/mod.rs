@@ -37,8 +37,8 @@ pub struct Start {
     pub run: RunId,
     /// The file that holds the run's secret.
     pub token_file: PathBuf,
-    /// The lock that the host's `meshwork up` holds.
-    pub up_lock: PathBuf,
+    /// The lock that the org's process holds.
+    pub org_lock: PathBuf,
     /// This executable: sandboxes show it as their bridge.
     pub executable: PathBuf,
 }
@@ -63,8 +63,8 @@ struct Job {
 pub async fn run(start: Start) -> Result<(), Problem> {
     let token = std::fs::read_to_string(&start.token_file).map_err(|e| crate::data_dir::storage(&start.token_file, &e))?;
     let key = Arc::new(Key::generate()?);
-    let Start { socket, run, token_file, up_lock, executable } = start;
-    let address = Address { socket, run, token: token.into(), token_file, up_lock };
+    let Start { socket, run, token_file, org_lock, executable } = start;
+    let address = Address { socket, run, token: token.into(), token_file, org_lock };
     let (link, wanted, welcome) = Link::start(address.clone(), key.public());
     // While the host lays the worktree. What keeps this machine from having sandboxes is said when one is wanted.
     let prepared = tokio::spawn(sandbox::prepare());

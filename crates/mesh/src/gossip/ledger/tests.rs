@@ -50,6 +50,7 @@ fn only_what_a_device_signed_of_itself_for_this_org_is_believed() {
 fn whose_key_two_processes_use_is_known_also_of_this_device_itself() {
     let mut ledger = ledger();
     for about in [1, 9] {
+        // Each was made long after both had begun.
         let said = |started, number| Announcement { started: Timestamp(started), ..announcement(&key(about), number) };
         for version in 1..=6 {
             ledger.judge(value(about, 1, version, sealed(&key(about), &said(1, 2 * version))), AT);
