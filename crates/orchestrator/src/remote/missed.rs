@@ -77,8 +77,10 @@ pub(super) async fn take(org: &Arc<Org>, did: &Did, mut seen: watch::Receiver<Se
             }
             look(org, did, &now, &mut missed, turns).await;
             for (name, rid) in missed.due_absent(&now, Instant::now()) {
-                let brought = bring_here(org, did, &name, &rid, turns).await;
-                missed.tried(&rid, brought, Instant::now());
+                match bring_here(org, did, &name, &rid, turns).await {
+                    true => missed.came(&rid, Instant::now()),
+                    false => missed.tried(&rid, false, Instant::now()),
+                }
             }
         }
         let again = session.and_then(|_| missed.again(&now));
@@ -302,6 +304,11 @@ impl Missed {
         self.failed.insert(rid.clone(), Again::after(self.failed.get(rid), now));
     }
 
+    /// Notes that a project came. What was signed there meanwhile, its node may have told to nobody: so it is fetched once more soon.
+    fn came(&mut self, rid: &Rid, now: Instant) {
+        self.failed.insert(rid.clone(), Again::after(None, now));
+    }
+
     /// Lines of signed refs are to be looked at now in what was fetched.
     fn looks_at(&mut self, rid: &Rid, now: Instant) {
         let failures = self.looks.get(rid).map_or(0, |again| again.failures);
@@ -420,8 +427,14 @@ mod tests {
         assert!(missed.due_absent(&wanted, now).is_empty());
         missed.begins(Timestamp(2), now);
         assert_eq!(missed.due_absent(&wanted, now), wanted.absent);
+        fetched(&mut missed, &rids[..1], now);
+        missed.came(&rids[1], now);
+        let come = here(&rids);
+        assert!(missed.due(&come, now).is_empty());
+        now += limits::REMOTE_PAUSE;
+        assert_eq!(missed.due(&come, now), rids[1..], "what was signed there while it came is fetched");
         fetched(&mut missed, &rids, now);
-        assert!(missed.due_absent(&wanted, now).is_empty());
+        assert!(missed.due(&come, now).is_empty());
     }
 
     #[test]

@@ -13,26 +13,30 @@ use std::{
     time::Instant,
 };
 
-/// The digests of what is signed here, and since when they count: for one, all refs of a repository are walked over.
+/// The digests of what is signed here, and since when they count: for one, all refs of a repository are walked over. Where there is none,
+/// something was signed then.
 #[derive(Debug, Default)]
-pub(super) struct Digests(Mutex<HashMap<Rid, (Instant, Hash)>>);
+pub(super) struct Digests(Mutex<HashMap<Rid, (Instant, Option<Hash>)>>);
 
 impl Digests {
     fn get(&self, rid: &Rid) -> Option<Hash> {
         let known = lock(&self.0);
-        known.get(rid).filter(|(at, _)| at.elapsed() < limits::SIGNED_COUNTS).map(|(_, digest)| digest.clone())
+        known.get(rid).filter(|(at, _)| at.elapsed() < limits::SIGNED_COUNTS).and_then(|(_, digest)| digest.clone())
     }
 
+    /// Keeps what was found by looking since then, unless something was signed meanwhile.
     fn put(&self, rid: &Rid, at: Instant, digest: &Hash) {
         let mut known = lock(&self.0);
         // Projects come and go.
         known.retain(|_, (at, _)| at.elapsed() < limits::SIGNED_COUNTS);
-        known.insert(rid.clone(), (at, digest.clone()));
+        if known.get(rid).is_none_or(|(last, _)| *last < at) {
+            known.insert(rid.clone(), (at, Some(digest.clone())));
+        }
     }
 
     /// Something was signed there.
     pub(super) fn forget(&self, rid: &Rid) {
-        lock(&self.0).remove(rid);
+        lock(&self.0).insert(rid.clone(), (Instant::now(), None));
     }
 }
 
@@ -102,11 +106,16 @@ mod tests {
         assert_eq!(digests.get(&rids[0]), Some(digest.clone()));
         digests.forget(&rids[0]);
         assert_eq!(digests.get(&rids[0]), None);
+        digests.put(&rids[0], now, &digest);
+        assert_eq!(digests.get(&rids[0]), None, "it was looked before something was signed");
+        let later = Instant::now();
+        digests.put(&rids[0], later, &digest);
+        assert_eq!(digests.get(&rids[0]), Some(digest.clone()));
         // The clock of a machine that was just started does not go back that far.
         let Some(old) = now.checked_sub(limits::SIGNED_COUNTS) else { return };
-        digests.put(&rids[0], old, &digest);
-        assert_eq!(digests.get(&rids[0]), None);
-        digests.put(&rids[1], now, &digest);
+        digests.put(&rids[1], old, &digest);
+        assert_eq!(digests.get(&rids[1]), None);
+        digests.put(&rids[0], Instant::now(), &digest);
         assert_eq!(lock(&digests.0).len(), 1, "what counts no more is not kept");
     }
 }
