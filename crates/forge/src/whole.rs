@@ -44,8 +44,8 @@ pub enum Look {
 }
 
 impl Forge {
-    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that is whole and its name alone was lost, it
-    /// gets its name back.
+    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that is whole and its name alone was lost,
+    /// it gets its name back.
     ///
     /// # Errors
     /// When that cannot be told just now, also because the commit on which it stands cannot be read.
@@ -105,8 +105,8 @@ impl Forge {
         Ok(flaw)
     }
 
-    /// Copies what is left of a run's checkpoint into a git folder at `into`, as it lies on the disk: with what is broken, and with all that
-    /// no other checkpoint needs, since it may not be known any more what belonged to it. Its branch `saved` names the checkpoint. May be
+    /// Copies what is left of a run's checkpoint into a git folder at `into`, as it lies on the disk: with what is broken, and with all
+    /// that no other checkpoint needs, since it may not be known any more what belonged to it. Its branch `saved` names the checkpoint. May be
     /// done again.
     ///
     /// # Errors
@@ -266,8 +266,8 @@ impl Looked<'_> {
         Ok(())
     }
 
-    /// How an object is lost that git could not read. Git says that one is missing also where it may not look for it, and leaves out storage
-    /// that it cannot open.
+    /// How an object is lost that git could not read. Git says that one is missing also where it may not look for it, and leaves out
+    /// storage that it cannot open.
     fn how(&self, id: git2::Oid, error: &git2::Error) -> io::Result<&'static str> {
         let passes = || Err(io::Error::other(error.message().to_owned()));
         let (missing, place) = (error.code() == ErrorCode::NotFound, loose(&self.own, id));

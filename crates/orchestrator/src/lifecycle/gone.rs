@@ -1,5 +1,5 @@
 //! Checkpoints that the journal names and that the disk lost: gone, as where an older copy of it was put back, or damaged, so that nothing
-//! can go on from them. What is to go on looks first: what is lost for good is written down, and what is left of a damaged one is kept aside.
+//! can go on from them. What is to go on looks first: what is lost for good is written down, and what is left of a damaged one kept aside.
 //! Of what cannot be read just now nothing is written down: whatever needs it waits, or fails, and says so.
 
 use super::kept;
@@ -72,12 +72,13 @@ fn in_words(gone: &[String], damaged: &[String], unread: &[String], aside: &[Str
         ),
         (
             named("damaged: what was saved", damaged),
-            "Where a whole copy of the data folder is left, put that back; else a new run of such a task begins without that work, and what \
-             is left of it is kept for you.",
+            "Where a whole copy of the data folder is left, put that back; else a new run of such a task begins without that work, and \
+             what is left of it is kept for you.",
         ),
         (
             named("not to be read now: what was saved", unread),
-            "Nothing is given up: a new run of such a task waits, or fails, until it can be read. See to the disk, or to the project's storage.",
+            "Nothing is given up: a new run of such a task waits, or fails, until it can be read. See to the disk, or to the project's \
+             storage.",
         ),
         (
             named("set aside: what is left of the damaged checkpoint", aside),
@@ -102,8 +103,8 @@ pub(super) fn look_over(org: &Org, runs: &[RunId]) {
 }
 
 /// Sees whether the disk has the checkpoint of a run that lies here by the journal, whole. Where it does not, this is written down, and why
-/// is given: what is known of the run has to be read anew. Then it has what is on the disk, or none; what another device made of it is there
-/// still, as far as is known. What is left of a damaged one is copied aside before.
+/// is given: what is known of the run has to be read anew. Then it has what is on the disk, or none; what another device made of it is
+/// there still, as far as is known. What is left of a damaged one is copied aside before.
 ///
 /// # Errors
 /// When it cannot be read just now, what is left not be copied, or the journal not be written.
