@@ -106,8 +106,8 @@ impl Forge {
     }
 
     /// Copies what is left of a run's checkpoint into a git folder at `into`, as it lies on the disk: with what is broken, and with all
-    /// that no other checkpoint needs, since it may not be known any more what belonged to it. Its branch `saved` names the checkpoint. May be
-    /// done again.
+    /// that no other checkpoint needs, since it may not be known any more what belonged to it. Its branch `saved` names the checkpoint.
+    /// May be done again.
     ///
     /// # Errors
     /// When something cannot be read, or the disk does not take it.

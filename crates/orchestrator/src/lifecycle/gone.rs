@@ -96,7 +96,9 @@ pub(super) fn look_over(org: &Org, runs: &[RunId]) {
         held.map_or(Ok(()), |(run, held)| on_disk(org, run, held, Look::Over).map(drop))
     };
     for run in runs {
-        if let Err(problem) = look(run) {
+        if let Err(problem) = look(run)
+            && problem.passes()
+        {
             tracing::warn!(%run, %problem, "whether what is saved of a run is on the disk cannot be seen now");
         }
     }

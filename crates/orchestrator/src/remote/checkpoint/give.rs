@@ -9,7 +9,7 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Did, Oid, Problem, ProjectName, RunId,
+    Did, Kind, Oid, Problem, ProjectName, RunId,
     event::kind,
     run::{Run, SavedWork},
 };
@@ -78,7 +78,7 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
             sent.map_err(|_| Problem::unavailable("Nothing was taken of a checkpoint for too long."))?
                 .map_err(|_| Problem::unavailable("The device that asked for a checkpoint is gone."))
         };
-        match all(&giving, wanted, &send) {
+        match all(&giving, wanted, &send).map_err(passing) {
             Ok(()) => all_sent.store(true, Ordering::Relaxed),
             Err(problem) => {
                 tracing::warn!(%problem, "a checkpoint could not be given whole");
@@ -99,7 +99,7 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
 async fn executed(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
     let none = || Problem::not_found(format!("The device that made it has no such checkpoint of the run {} any more.", run.id));
     let held = run.held.clone().filter(|held| held.as_str() == asked.commit).ok_or_else(none)?;
-    if let Some(why) = lifecycle::forget_gone(org, &run).await? {
+    if let Some(why) = lifecycle::forget_gone(org, &run).await.map_err(passing)? {
         return Err(none().because(why));
     }
     Ok(Wanted { project: run.project, saved: Some((run.id, held)), after: after(asked), handed: None })
@@ -157,12 +157,13 @@ fn all(org: &Org, wanted: Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) ->
     let rid = org.project(Some(&wanted.project))?.rid;
     let after = usize::try_from(wanted.after.objects).unwrap_or(usize::MAX);
     let mut packer = Packer::new(wanted.after.bytes, send);
-    let given = org.forge.hand_out(&rid, &run, &commit, after, &mut |kind, data| packer.object(kind, data));
-    given.and_then(|()| packer.flush()).map_err(|problem| {
-        // A moment ago it was there: when it is asked for again, it is looked at whether it is gone.
-        let passes = problem.kind != domain::Kind::NotFound;
-        if passes { problem } else { Problem { kind: domain::Kind::Unavailable, ..problem } }
-    })
+    org.forge.hand_out(&rid, &run, &commit, after, &mut |kind, data| packer.object(kind, data))?;
+    packer.flush()
+}
+
+/// What is not found on the way says nothing of the checkpoint, which whoever asks would take to be gone: it is looked at anew then.
+fn passing(problem: Problem) -> Problem {
+    if problem.kind == Kind::NotFound { Problem { kind: Kind::Unavailable, ..problem } } else { problem }
 }
 
 /// Puts small objects together, and takes large ones to pieces.
