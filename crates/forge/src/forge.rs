@@ -15,7 +15,7 @@ use radicle::node::{Alias, config::Network, config::PeerConfig};
 use radicle::profile::{Config, Home};
 use radicle::storage::{ReadStorage, WriteStorage, git::Repository};
 use radicle::{Storage, cob, git};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::{fs, io};
@@ -38,6 +38,8 @@ pub struct Forge {
     pub(crate) queue: Queue,
     /// Who writes to the checkpoints of a project, which may take long: nobody publishes there, so they have turns of their own.
     pub(crate) saving: Queue,
+    /// Checkpoints that were read whole since the start, and could be used since.
+    pub(crate) whole: Mutex<HashSet<git2::Oid>>,
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) org_read: Mutex<crate::org::Read>,
@@ -118,6 +120,7 @@ impl Forge {
             node,
             queue,
             saving: Queue::default(),
+            whole: Mutex::default(),
             running,
             seen,
             org_read,

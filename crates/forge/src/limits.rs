@@ -53,6 +53,10 @@ pub const CHECKPOINT_OBJECT_BYTES_MAX: u64 = IMPORT_FILE_BYTES_MAX;
 pub const CHECKPOINT_OBJECTS_MAX: usize = 1_000_000;
 /// How many bytes the paths of its entries may have together: they are held in memory when it is checked, and when it is laid.
 pub const CHECKPOINT_PATHS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How many of the files are named that a damaged checkpoint lost.
+pub const LOST_NAMED_MAX: usize = 5;
+/// Of how many checkpoints it is known that they were read whole; then they are read again.
+pub const WHOLE_KNOWN_MAX: usize = 10_000;
 /// How deep folders may be nested.
 pub const IMPORT_DEPTH_MAX: usize = 128;
 /// The longest path within a worktree.

@@ -5,13 +5,16 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
+    objects::copy_objects,
     repository::{locked_ref, tree_of},
-    run::{CHECKPOINTS, Checkpoint, bare, copy_objects, no_checkpoint, read_checkpoint},
+    run::{CHECKPOINTS, Checkpoint, bare, no_checkpoint, read_checkpoint},
     tree::is_git_name,
+    whole::is_there,
 };
 use domain::{Kind, Oid, Problem, Rid, RunId};
-use git2::{Delta, ObjectType, Odb, Repository};
+use git2::{Delta, ErrorCode, ObjectType, Odb, Repository};
 use std::{
+    cell::Cell,
     collections::HashSet,
     path::{Path, PathBuf},
 };
@@ -74,26 +77,31 @@ impl Forge {
         each: &mut impl FnMut(ObjectKind, &[u8]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let what = "The checkpoint cannot be read.";
-        if !self.checkpoints_path(rid).exists() {
+        if !is_there(&self.checkpoints_path(rid)).told(what)? {
             return Err(no_checkpoint(commit));
         }
         let kept = self.checkpoints(rid)?;
         let id = convert::git_oid(commit.as_str())?;
-        if kept.refname_to_id(&format!("{CHECKPOINTS}/{run}")).ok() != Some(id) {
-            return Err(no_checkpoint(commit));
+        match kept.refname_to_id(&format!("{CHECKPOINTS}/{run}")) {
+            Ok(named) if named == id => {}
+            Err(error) if error.code() != ErrorCode::NotFound => return Err(error).told(what),
+            _ => return Err(no_checkpoint(commit)),
         }
         let found = read_checkpoint(&kept, id)?;
         let mut known = HashSet::new();
         let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?.id();
         below(&kept, base, &mut known, &mut |_, _| Ok(()))?;
         let odb = kept.odb().told(what)?;
-        let (root, mut number) = (tree_of(&kept, id)?.id(), 0);
+        let (root, mut number, taken) = (tree_of(&kept, id)?.id(), 0, Cell::new(true));
         let mut next = |kind: ObjectKind, id: git2::Oid| -> Result<(), Problem> {
             number += 1;
-            if number <= after { Ok(()) } else { each(kind, odb.read(id).told(what)?.data()) }
+            if number <= after { Ok(()) } else { each(kind, odb.read(id).told(what)?.data()).inspect_err(|_| taken.set(false)) }
         };
-        below(&kept, root, &mut known, &mut next)?;
-        next(ObjectKind::Commit, id)
+        let handed = below(&kept, root, &mut known, &mut next).and_then(|()| next(ObjectKind::Commit, id));
+        if handed.is_err() && taken.get() {
+            self.look_again(commit);
+        }
+        handed
     }
 
     /// How many bytes the objects of a run's checkpoint have that are not those of the commit that the run began from; none where there is

@@ -8,17 +8,19 @@ use crate::{
     git,
     key::commit_signature,
     limits,
+    objects::copy_objects,
     repository::{canonical, locked_ref, tree_of},
     tree::{self, BaseTree, ImportLimits, Imported},
     unreached::remove_unreached,
+    whole::is_there,
 };
 use domain::{Oid, Problem, Rid, RunId};
 use git2::{Delta, ErrorCode, FileMode, ObjectType};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -161,7 +163,7 @@ impl Forge {
     /// Not found when its name is there, and it is not. Else when it cannot be read now.
     pub fn checkpoint_of(&self, rid: &Rid, run: &RunId) -> Result<Option<Checkpoint>, Problem> {
         // Made only when the first checkpoint is written.
-        if !self.checkpoints_path(rid).exists() {
+        if !is_there(&self.checkpoints_path(rid)).told("The checkpoint cannot be read.")? {
             return Ok(None);
         }
         let kept = self.checkpoints(rid)?;
@@ -175,7 +177,7 @@ impl Forge {
 
     /// What saved work changed since the commit that its run began from; see [`Forge::diff`].
     pub fn diff_checkpoint(&self, rid: &Rid, checkpoint: &Oid) -> Result<String, Problem> {
-        if !self.checkpoints_path(rid).exists() {
+        if !is_there(&self.checkpoints_path(rid)).told("The checkpoint cannot be read.")? {
             return Err(no_checkpoint(checkpoint));
         }
         let kept = self.checkpoints(rid)?;
@@ -223,7 +225,11 @@ impl Forge {
     /// Lays saved work into a fresh clone at `into`: git sees it as changes since the run's base. The engine's session files
     /// go below `session_into`, if asked for.
     pub fn restore(&self, rid: &Rid, checkpoint: &Oid, into: &Path, session_into: Option<&Path>) -> Result<Checkpoint, Problem> {
-        self.restore_from(&self.checkpoints(rid)?, rid, checkpoint, into, session_into)
+        let restored = self.restore_from(&self.checkpoints(rid)?, rid, checkpoint, into, session_into);
+        if restored.is_err() {
+            self.look_again(checkpoint);
+        }
+        restored
     }
 
     /// The same, from the git folder that holds it.
@@ -275,7 +281,7 @@ fn remove_whole(path: &Path) -> std::io::Result<()> {
 /// Makes a bare repository that borrows objects, without hooks. Where it is there, it borrows them from now on.
 pub(crate) fn bare(path: &Path, from: &Path) -> Result<(), Problem> {
     let what = format!("The git folder {} could not be made.", path.display());
-    if path.join("HEAD").exists() {
+    if is_whole(path) {
         return borrow(path, from).told(what);
     }
     let mut options = git2::RepositoryInitOptions::new();
@@ -288,9 +294,29 @@ pub(crate) fn bare(path: &Path, from: &Path) -> Result<(), Problem> {
     let _ = fs::remove_dir_all(draft.join("hooks"));
     borrow(&draft, from).told(what.clone())?;
     match fs::rename(&draft, path) {
-        Err(_) if path.join("HEAD").exists() => Ok(()),
+        Err(_) if is_whole(path) => Ok(()),
+        Err(_) if path.is_dir() => complete(path, &draft).and_then(|()| borrow(path, from)).told(what),
         renamed => renamed.told(what),
     }
+}
+
+/// Whether git takes it for a repository.
+fn is_whole(path: &Path) -> bool {
+    ["objects", "refs", "HEAD"].iter().all(|part| path.join(part).exists())
+}
+
+/// Lays what is missing in a git folder of which a part was lost. What is there stays as it is.
+fn complete(path: &Path, draft: &Path) -> std::io::Result<()> {
+    tracing::warn!(path = %path.display(), "a git folder had lost a part of what makes it one, which is made anew");
+    let mut parts = fs::read_dir(draft)?.collect::<std::io::Result<Vec<_>>>()?;
+    parts.sort_by_key(|part| part.file_name() == "HEAD");
+    for part in parts {
+        let place = path.join(part.file_name());
+        if !is_there(&place)? {
+            fs::rename(part.path(), place)?;
+        }
+    }
+    fs::remove_dir_all(draft)
 }
 
 /// Says in a git folder of ours where the objects lie that it borrows. They lie elsewhere after a restore into another folder.
@@ -426,38 +452,3 @@ fn write(repo: &git2::Repository, dir: &Path, path: &[u8], oid: git2::Oid, mode:
 }
 
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
-
-/// Copies loose objects, each at once and durably. Objects are named by their content, so one that is there is the same.
-pub(crate) fn copy_objects(from: &Path, to: &Path) -> std::io::Result<()> {
-    for folder in fs::read_dir(from)? {
-        let folder = folder?;
-        let name = folder.file_name();
-        if name.len() != 2 || !folder.file_type()?.is_dir() {
-            continue;
-        }
-        let into = to.join(&name);
-        let mut copied = false;
-        for object in fs::read_dir(folder.path())? {
-            let object = object?;
-            let place = into.join(object.file_name());
-            // Names of drafts are longer than those of objects.
-            if object.file_name().len() < 38 || object.file_name().as_bytes().contains(&b'_') || place.exists() {
-                continue;
-            }
-            fs::create_dir_all(&into)?;
-            // Two runs may bring the same object at once, each by a draft of its own.
-            let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-            let draft = into.join(format!("tmp_obj_{}_{number}", std::process::id()));
-            fs::copy(object.path(), &draft)?;
-            let file = File::open(&draft)?;
-            file.set_permissions(fs::Permissions::from_mode(0o444))?;
-            file.sync_all()?;
-            fs::rename(&draft, &place)?;
-            copied = true;
-        }
-        if copied {
-            File::open(&into)?.sync_all()?;
-        }
-    }
-    Ok(())
-}

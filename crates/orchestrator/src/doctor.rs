@@ -46,8 +46,8 @@ pub fn look(data: &Path) -> Vec<Finding> {
     found
 }
 
-/// What is kept of runs: checkpoints until their work is published, and folders with files that are in no commit; and which checkpoints
-/// the journal names and the disk does not have.
+/// What is kept of runs: checkpoints until their work is published, and folders with files that are in no commit; and what is amiss with
+/// checkpoints that the journal names.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -75,12 +75,9 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
         detail.push_str(&format!("; {count} of guests will be removed, from {first} on, unless brought away"));
         next.push("meshwork lend --saved-days N --saved-gib N says for how long, and how much is kept of guests.");
     }
-    let gone = lifecycle::gone(org)?;
-    if !gone.is_empty() {
-        let named: Vec<_> = gone.iter().take(limits::GONE_NAMED_MAX).map(ToString::to_string).collect();
-        let more = if gone.len() > named.len() { ", and more" } else { "" };
-        detail.push_str(&format!("; not on the disk, though the journal names it: what was saved of run {}{more}", named.join(", ")));
-        next.push("Where a newer copy of the data folder is left, put that back; else a new run of such a task begins without that work.");
+    for (said, what_next) in lifecycle::amiss(org)? {
+        detail.push_str(&format!("; {said}"));
+        next.push(what_next);
     }
     let next = (!next.is_empty()).then(|| next.join(" "));
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })

@@ -2,7 +2,7 @@
 //! A device that was not heard when the run before was given up is asked first what it saved of it, and whether it ended with a patch. The
 //! device that has the work is asked for it for a while. If it gives nothing, the run is placed all the same: first with that device, where
 //! it can; else it begins with what is here, or anew, and says what it leaves behind. So it does where no disk has that work any more, or
-//! the device that asked for it left the org.
+//! whole, or the device that asked for it left the org. What cannot be read just now is waited for.
 
 use crate::{clock, dispatch, fault, lifecycle, limits, org::Org, placing, remote};
 use domain::{
@@ -37,9 +37,9 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         leave_once(org, run, &nearest, format!("The device that asked for it does not belong to the org any more. {next}"));
     }
     let Some(earlier) = usable else { return Ok(true) };
-    if lifecycle::forget_gone(org, &earlier).await? {
+    if let Some(why) = lifecycle::forget_gone(org, &earlier).await? {
         if earlier.device.as_ref() == Some(&org.device) {
-            leave_once(org, run, &earlier, lifecycle::GONE.into());
+            leave_once(org, run, &earlier, why);
         }
         // What was drafted names it still.
         org.wake.notify_one();

@@ -33,8 +33,10 @@ pub const RUNNER_RETURN_WAIT: Duration = Duration::from_secs(15);
 pub const RUNNER_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Through how many runs, each going on from the one before, saved work is looked for.
 pub const CONTINUED_MAX: usize = 64;
-/// Of how many runs it is named that their checkpoints are not on the disk, the newest.
+/// Of how many runs it is named that something is amiss with their checkpoints, the newest.
 pub(crate) const GONE_NAMED_MAX: usize = 5;
+/// How many events are looked at at once for why a checkpoint was dropped.
+pub(crate) const DROPPED_LOOKED_AT: u64 = 1_000;
 /// How often it is tried to remove a run's folder in which something is still written.
 pub const REMOVE_TRIES: usize = 30;
 /// How long a runner that was killed may take to be gone, in seconds.

@@ -14,6 +14,7 @@ mod project;
 mod proof;
 mod run;
 mod stock;
+mod whole;
 
 /// Both are shared between threads by whoever holds them.
 fn shared<T: Send + Sync>() {}

@@ -1,9 +1,11 @@
 //! Nothing is lost in silence: messages of people, and what engines made.
 
-use crate::support::{PASSES, acp_agent, acp_project, beat, clear, command_agent, events_of, faulty, machine, published, text, work};
+use crate::support::{
+    PASSES, acp_agent, acp_project, beat, clear, command_agent, events_of, faulty, machine, published, storage, text, work,
+};
 use serde_json::{Value, json};
 use std::fs;
-use testkit::{Repository, Up};
+use testkit::{Repository, Up, git};
 
 /// A check that goes on until the test lays the file `open` into the worktree.
 const WAITS: &str =
@@ -126,4 +128,42 @@ async fn files_that_are_in_no_commit_are_kept_aside_told_and_dropped_on_demand()
     up.ok(&["run", "drop", &run]).await;
     assert!(!fs::exists(&folder).unwrap() && up.ok(&["run", "show", &run]).await["kept"].is_null());
     clear(&up.refused(&["run", "drop", &run], 4).await, "is kept");
+}
+
+/// What the doctor says of kept work.
+async fn kept_work(up: &Up) -> String {
+    let found = up.act("device.doctor", json!({})).await;
+    found.as_array().unwrap().iter().find(|one| one["what"] == "kept work").map(|one| text(&one["detail"])).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_whose_checkpoint_the_disk_lost_by_half_is_begun_anew_and_what_is_left_is_kept() {
+    let up = machine().await;
+    acp_project(&up, "half", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    beat(&up, &run).await;
+    up.ok(&["run", "stop", &run]).await;
+    let commit = text(&up.ended(&run).await["held"]);
+    let kept = fs::read_dir(storage(&up).join("../checkpoints")).unwrap().next().unwrap().unwrap().path();
+    let file = git(&kept, &["rev-parse", &format!("{commit}:work/beat")]).trim().to_owned();
+    fs::remove_file(kept.join("objects").join(&file[..2]).join(&file[2..])).unwrap();
+    let doctor = kept_work(&up).await;
+    assert!(doctor.contains("damaged: what was saved") && doctor.contains(&run), "{doctor}");
+
+    let next = up.start_task("T001", "beat").await;
+    let seen = up.in_state(&next, "working").await;
+    let why = text(&seen["left"]["why"]);
+    assert!(seen["from"].is_null() && seen["continues"] == run.as_str() && why.contains("work/beat is missing"), "{seen:#}");
+    let dropped = events_of(&up, &run, "checkpoint_dropped").await;
+    assert!(dropped.len() == 1 && dropped[0]["why"] == why.as_str() && up.log().contains("nothing goes on from"), "{dropped:#?}");
+    let shown = up.ok(&["run", "show", &run]).await;
+    let folder = text(&shown["kept_in"]);
+    assert!(
+        lists(&shown["kept"]["files"], "work/beat is missing") && fs::exists(format!("{folder}/checkpoint.git/HEAD")).unwrap(),
+        "{shown:#}"
+    );
+    assert!(kept_work(&up).await.contains(&format!("set aside: what is left of the damaged checkpoint of run {run}")));
+    up.ok(&["run", "drop", &run]).await;
+    assert!(!fs::exists(&folder).unwrap());
 }

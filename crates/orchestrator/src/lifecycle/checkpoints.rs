@@ -2,7 +2,7 @@
 //! are kept until they are with that device; those of guests for as long as the machine's owner says (`domain::lend::due`). A removal is
 //! journaled first: then nothing goes on from a checkpoint that is gone.
 
-use super::saved;
+use super::{gone, saved};
 use crate::{
     clock, fault,
     lending::{self, guests::Owner},
@@ -55,6 +55,12 @@ pub(crate) async fn drop_merged(org: &Arc<Org>, task: &TaskRef) {
 
 /// After a start: what a crash kept from being removed.
 pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
+    let held: Vec<RunId> = ended.iter().filter(|run| run.held.is_some()).map(|run| run.id.clone()).collect();
+    let looked = org.blocking(move |org| {
+        gone::look_over(org, &held);
+        Ok(())
+    });
+    told(looked.await);
     for run in ended {
         if run.state == RunState::Done && run.from.is_some() {
             prune(org, &run.id).await;
@@ -69,8 +75,11 @@ pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
     let left = org.blocking(|org| {
         for project in org.state()?.projects.into_values() {
             for id in org.forge.checkpointed(&project.rid)? {
-                let dropped = org.store.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|r| r.state.ended() && r.checkpoint.is_none());
-                if dropped && !org.dir.run(&id).exists() {
+                let run = org.store.get::<Run>(kind::RUN, id.as_str())?;
+                let dropped = |r: &Run| r.state.ended() && r.checkpoint.is_none() && !org.dir.run(&id).exists();
+                if let Some(run) = run.filter(dropped)
+                    && !gone::take_up(org, &run)?
+                {
                     org.forge.drop_checkpoint(&project.rid, &id)?;
                 }
             }

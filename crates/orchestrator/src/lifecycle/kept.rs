@@ -1,5 +1,6 @@
 //! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), the run's
-//! folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so.
+//! folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
+//! damaged checkpoint is kept there too, until a person removes it.
 
 use super::end::remove;
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Problem, RunId,
+    Oid, Problem, RunId,
     actor::Actor,
     event::{Body, kind},
     run::{LeftOut, Run},
@@ -23,6 +24,8 @@ use std::{
 const LEFT_OUT: &str = "left-out.json";
 /// In a kept folder: its size.
 const SIZE: &str = "size";
+/// In a kept folder: what is left of a damaged checkpoint, as a git folder.
+const REMAINS: &str = "checkpoint.git";
 
 /// A run's folder that is kept.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Kept {
     pub(crate) path: PathBuf,
     /// How large it is.
     pub(crate) bytes: u64,
+    /// Whether what is left of a damaged checkpoint is in it.
+    pub(crate) has_remains: bool,
 }
 
 /// Notes what was left out of a run's commit.
@@ -70,22 +75,35 @@ pub(super) async fn keep(org: &Arc<Org>, run: &RunId) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Copies aside what is left of a damaged checkpoint of a run. May be done again after a crash at any point.
+///
+/// # Errors
+/// When it cannot be read, or the disk does not take it.
+pub(super) fn set_aside(org: &Org, run: &Run, commit: &Oid) -> Result<(), Problem> {
+    let (rid, to) = (org.project(Some(&run.project))?.rid, org.dir.kept().join(run.id.as_str()));
+    make_private(&to)?;
+    org.forge.copy_remains(&rid, &run.id, commit, &to.join(REMAINS))?;
+    fs::write(to.join(SIZE), size(&to).to_string()).map_err(|e| storage(&to, &e))
+}
+
 /// The folders that are kept, oldest first.
 pub(crate) fn list(org: &Org) -> Vec<Kept> {
     let entries = fs::read_dir(org.dir.kept()).into_iter().flatten().flatten();
     let one = |entry: fs::DirEntry| {
         let run: RunId = entry.file_name().to_str()?.parse().ok()?;
         let bytes = fs::read_to_string(entry.path().join(SIZE)).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        Some(Kept { run, path: entry.path(), bytes })
+        let has_remains = entry.path().join(REMAINS).exists();
+        Some(Kept { run, path: entry.path(), bytes, has_remains })
     };
     let mut found: Vec<Kept> = entries.filter_map(one).collect();
     found.sort_by(|a, b| a.run.cmp(&b.run));
     found
 }
 
-/// Of the kept folders those that are beyond the bound; the newest is never.
+/// Of the kept folders those that are beyond the bound; the newest is never, nor what a disk left of a checkpoint.
 fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
     let (mut count, mut bytes) = (0, 0u64);
+    kept.retain(|one| !one.has_remains);
     kept.reverse();
     let over = kept.into_iter().filter(|one| {
         count += 1;
@@ -147,11 +165,14 @@ mod tests {
             run: format!("{n:026}").parse().unwrap_or_else(|p: Problem| unreachable!("{p}")),
             path: PathBuf::new(),
             bytes,
+            has_remains: false,
         };
         let many: Vec<Kept> = (0..limits::KEPT_MAX + 2).map(|n| one(n, 1)).collect();
         let oldest = [many[1].run.clone(), many[0].run.clone()];
         assert_eq!(beyond_the_bound(many), oldest);
         let large = vec![one(1, 1), one(2, limits::KEPT_BYTES_MAX), one(3, limits::KEPT_BYTES_MAX * 2)];
         assert_eq!(beyond_the_bound(large).len(), 2);
+        let damaged = Kept { has_remains: true, ..one(1, limits::KEPT_BYTES_MAX * 2) };
+        assert!(beyond_the_bound(vec![damaged, one(2, 1), one(3, 1)]).is_empty(), "a person says when that goes");
     }
 }

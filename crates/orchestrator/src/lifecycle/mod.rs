@@ -9,6 +9,7 @@ mod driven;
 mod end;
 mod evict;
 mod give_way;
+mod gone;
 mod handed;
 pub(crate) mod kept;
 mod lease;
@@ -46,11 +47,12 @@ pub use driven::Driven;
 pub(crate) use end::take_up_again;
 pub(crate) use evict::{Evicting, evict};
 pub(crate) use give_way::give_way;
+pub(crate) use gone::{amiss, forget_gone, gone_there};
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
 pub(crate) use saved::{
-    BROUGHT, GONE, forget_gone, gone, gone_there, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with,
+    BROUGHT, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with,
 };
 pub use start::secret;
 pub(crate) use start::{delegated, delegation_ms, gateway_of, manifest, sealed, standby_gateway};

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, tasks::Board};
 use domain::{
-    Oid, PatchId, Problem, Rid,
+    Kind, Oid, PatchId, Problem, Rid,
     agent::{Agent, EngineChoice},
     manifest::Manifest,
     patch::Patch,
@@ -179,7 +179,9 @@ fn lay_saved(org: &Org, rid: &Rid, run: &Run, commit: &Oid, work: &Path) -> Resu
     let folder = org.dir.run(&run.id);
     let (session, brought) = (folder.join("home"), folder.join(saved::BROUGHT));
     if saved::lies_here(org, run)? {
-        return org.forge.restore(rid, commit, work, Some(&session)).map(drop);
+        let laid = org.forge.restore(rid, commit, work, Some(&session)).map(drop);
+        // It was whole a moment ago: when the run is placed again, all of it is looked at.
+        return laid.map_err(|problem| Problem { kind: Kind::Unavailable, ..problem });
     }
     if !brought.exists() {
         return Err(Problem::not_found(format!(

@@ -131,14 +131,17 @@ fn is_old(run: &Run, answered: bool, seq: u64, there: &Run) -> bool {
 
 /// Writes down, as told by it, what a device saved of a run.
 async fn note(org: &Arc<Org>, run: &Run, device: &Did, commit: Oid) -> Result<(), Problem> {
-    // As of the fact that was heard last: what followed there was not told.
-    let told = Told { device: device.clone(), seq: run.told.as_ref().map_or(0, |told| told.seq), heard_at: clock::now() };
     let body = Body::RunCheckpointed { run: run.id.clone(), commit: commit.clone() };
-    let event = Event { told: Some(told), ..org.event(device, body) };
-    let id = run.id.clone();
+    let event = org.event(device, body);
+    let (then, device) = (run.clone(), device.clone());
     let decided = org.store.append_if(move |view| {
-        let news = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.checkpoint.as_ref() != Some(&commit));
-        Ok(if news { vec![event] } else { vec![] })
+        let now = view.get::<Run>(kind::RUN, then.id.as_str())?;
+        // What was heard of another one while its device was asked is newer.
+        let now = now.filter(|now| now.checkpoint == then.checkpoint && now.checkpoint.as_ref() != Some(&commit));
+        // As of the fact that was heard last: what followed there was not told.
+        let seq = |now: &Run| now.told.as_ref().map_or(0, |told| told.seq);
+        let told = |now: Run| Told { device: device.clone(), seq: seq(&now), heard_at: clock::now() };
+        Ok(now.map(|now| Event { told: Some(told(now)), ..event }).into_iter().collect())
     });
     decided.await.map(drop)
 }

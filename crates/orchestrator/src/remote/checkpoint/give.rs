@@ -9,7 +9,7 @@ use crate::{
     org::Org,
 };
 use domain::{
-    Did, Oid, Problem, ProjectName, RunId,
+    Did, Kind, Oid, Problem, ProjectName, RunId,
     event::kind,
     run::{Run, SavedWork},
 };
@@ -78,7 +78,7 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
             sent.map_err(|_| Problem::unavailable("Nothing was taken of a checkpoint for too long."))?
                 .map_err(|_| Problem::unavailable("The device that asked for a checkpoint is gone."))
         };
-        match all(&giving, wanted, &send) {
+        match all(&giving, wanted, &send).map_err(passing) {
             Ok(()) => all_sent.store(true, Ordering::Relaxed),
             Err(problem) => {
                 tracing::warn!(%problem, "a checkpoint could not be given whole");
@@ -99,8 +99,8 @@ pub(in crate::remote) async fn give(org: &Arc<Org>, caller: &Did, asked: &Checkp
 async fn executed(org: &Arc<Org>, run: Run, asked: &CheckpointRequest) -> Result<Wanted, Problem> {
     let none = || Problem::not_found(format!("The device that made it has no such checkpoint of the run {} any more.", run.id));
     let held = run.held.clone().filter(|held| held.as_str() == asked.commit).ok_or_else(none)?;
-    if lifecycle::forget_gone(org, &run).await? {
-        return Err(none());
+    if let Some(why) = lifecycle::forget_gone(org, &run).await.map_err(passing)? {
+        return Err(none().because(why));
     }
     Ok(Wanted { project: run.project, saved: Some((run.id, held)), after: after(asked), handed: None })
 }
@@ -130,13 +130,18 @@ async fn still_here(org: &Arc<Org>, from: &SavedWork, caller: &Did) -> Result<()
     let earlier = org.store.get::<Run>(kind::RUN, from.run.as_str())?;
     let none = Problem::not_found(format!("The device that asked for the run does not have its checkpoint {} either.", from.commit));
     let Some(earlier) = earlier else { return Err(none) };
-    if !lifecycle::forget_gone(org, &earlier).await? && earlier.held.as_ref() == Some(&from.commit) {
+    let why = lifecycle::forget_gone(org, &earlier).await?;
+    if why.is_none() && earlier.held.as_ref() == Some(&from.commit) {
         return Ok(());
     }
     if from.device == *caller {
-        lifecycle::gone_there(org, &earlier, from.commit.clone(), caller, lifecycle::GONE.into()).await?;
+        let said = "It asks for it, so it is not there any more, or not whole.".into();
+        lifecycle::gone_there(org, &earlier, from.commit.clone(), caller, said).await?;
     }
-    Err(none)
+    Err(match why {
+        Some(why) => none.because(why),
+        None => none,
+    })
 }
 
 fn after(asked: &CheckpointRequest) -> Place {
@@ -154,6 +159,11 @@ fn all(org: &Org, wanted: Wanted, send: &dyn Fn(Part) -> Result<(), Problem>) ->
     let mut packer = Packer::new(wanted.after.bytes, send);
     org.forge.hand_out(&rid, &run, &commit, after, &mut |kind, data| packer.object(kind, data))?;
     packer.flush()
+}
+
+/// What is not found on the way says nothing of the checkpoint, which whoever asks would take to be gone: it is looked at anew then.
+fn passing(problem: Problem) -> Problem {
+    if problem.kind == Kind::NotFound { Problem { kind: Kind::Unavailable, ..problem } } else { problem }
 }
 
 /// Puts small objects together, and takes large ones to pieces.
