@@ -3,7 +3,7 @@
 use super::{bring, device};
 use crate::{
     admission::{self, Asked},
-    fault, lifecycle,
+    fault, lifecycle, limits,
     org::Org,
 };
 use domain::{
@@ -105,8 +105,11 @@ async fn lacks(org: &Arc<Org>, caller: &Did, asked: &Asked) -> Result<Option<Ref
     if engine.is_none() && *caller != org.device && again(org, caller, asked)?.is_none() {
         // Whom the org does not list has no news of it: admission refuses their manifest for that.
         let Ok(from) = device(org, caller) else { return Ok(None) };
-        if let Err(problem) = bring::fetch(org, &org.rid, &from).await {
-            tracing::warn!(%problem, "news of the org could not be fetched from the device that asks");
+        // Sooner than whoever asks gives up, who asks again: what else they ask for waits for its turn meanwhile.
+        match tokio::time::timeout(limits::SCHEDULE_WAIT / 2, bring::fetch(org, &org.rid, &from)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(problem)) => tracing::warn!(%problem, "news of the org could not be fetched from the device that asks"),
+            Err(_) => return Err(Problem::unavailable("News of the org did not come in time from the device that asks.")),
         }
         engine = knows(org)?;
     }
