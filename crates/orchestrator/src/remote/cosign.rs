@@ -4,7 +4,12 @@
 //! Two that propose at once do not exclude each other for good: a gate that proposes itself signs only for those before it in the list,
 //! and nobody signs what the one who proposed it has left.
 
-use super::{client, merge::open, probe};
+use super::{
+    client,
+    merge::open,
+    probe,
+    turns::{self, About},
+};
 use crate::{
     gated, limits,
     merge::{Ready, make_again},
@@ -154,11 +159,13 @@ pub(super) async fn hear(org: &Arc<Org>, caller: Did, bytes: &[u8], commit: &str
         })
         .await?;
     stops::refuse_halted(org, &by)?;
+    // Before it waits for its turn, which might wait for this very answer.
     give_way(org, &project, &caller)?;
-    take(org, &project, &caller).await?;
-    let org = org.clone();
-    // On its own: a caller that goes away does not stop it half-way.
-    tokio::spawn(async move { sign(&org, caller, project, wish, sealed, commit).await }).await.map_err(Problem::internal)?
+    let signing = move |org: Arc<Org>, from: Did| async move {
+        take(&org, &project, &from).await?;
+        sign(&org, from, project, wish, sealed, commit).await
+    };
+    turns::work(org, caller, About::Cosigned, signing).await
 }
 
 /// Two that propose at once must not wait for each other.

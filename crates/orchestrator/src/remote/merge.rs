@@ -1,7 +1,10 @@
 //! Merges of gated projects. A member signs what they want merged; a gate opens that, asks the policy about them, judges the patch, and
 //! merges with its own key, or has other gates sign the same (`cosign`).
 
-use super::{apart, client, probe};
+use super::{
+    apart, client, probe,
+    turns::{self, About},
+};
 use crate::{
     actions::patch::revision::newest,
     clock, gated, limits,
@@ -143,23 +146,28 @@ async fn ask(org: &Arc<Org>, project: &Project, gate: &Did, envelope_json: Vec<u
 pub(super) async fn hear(org: &Arc<Org>, caller: Did, bytes: &[u8]) -> Result<String, Problem> {
     let sealed = Envelope::from_json(bytes)?;
     let opening = sealed.clone();
+    // Before it waits for its turn, in which a wish would grow too old.
     let (wish, by, project) = org.blocking(move |org| open(org, &opening, VALID_MS)).await?;
     stops::refuse_halted(org, &by)?;
+    let merging = move |org: Arc<Org>, from: Did| async move {
+        let patch = wished(&org, from, &project, &wish).await?;
+        let actor = Actor::from(&by);
+        let outcome = merge::merge(&org, &actor, &project, &patch, Some(wish.revision.as_str()), Some(sealed)).await?;
+        serde_json::to_string(&outcome).map_err(Problem::internal)
+    };
+    turns::work(org, caller, About::Merges, merging).await
+}
+
+/// The patch that is to be merged. It, or a review of it, may be news here.
+async fn wished(org: &Arc<Org>, from: Did, project: &Project, wish: &MergeWish) -> Result<Patch, Problem> {
     let (rid, name, id) = (project.rid.clone(), project.name.clone(), wish.patch.clone());
-    let patch = org
-        .blocking(move |org| {
-            // The patch, or a review of it, may be news here.
-            if let Err(problem) = org.node().and_then(|node| node.fetch(&rid, &caller)) {
-                tracing::debug!(%problem, "the project was not fetched from the device that asks for a merge");
-            }
-            org.forge.patch(&rid, &name, &id)
-        })
-        .await?;
-    let (org, actor) = (org.clone(), Actor::from(&by));
-    // On its own: a caller that goes away does not stop it half-way.
-    let merging = async move { merge::merge(&org, &actor, &project, &patch, Some(wish.revision.as_str()), Some(sealed)).await };
-    let outcome = tokio::spawn(merging).await.map_err(Problem::internal)??;
-    serde_json::to_string(&outcome).map_err(Problem::internal)
+    org.blocking(move |org| {
+        if let Err(problem) = org.node().and_then(|node| node.fetch(&rid, &from)) {
+            tracing::debug!(%problem, "the project was not fetched from the device that asks for a merge");
+        }
+        org.forge.patch(&rid, &name, &id)
+    })
+    .await
 }
 
 /// The wish, who signed it, and the project, where all of it counts here and now; a wish counts for so many milliseconds.

@@ -115,15 +115,13 @@ impl Mesh for Service {
 
     async fn merge(&self, request: Request<MergeRequest>) -> Answer<MergeReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        let hear = |org: Arc<Org>, caller: Did| async move { merge::hear(&org, caller, &asked.envelope_json).await };
-        let outcome_json = turns::work(&org, caller, About::Merges, hear).await;
+        let outcome_json = merge::hear(&org, caller, &asked.envelope_json).await;
         answer(outcome_json.map(|outcome_json| MergeReply { version: spoken(), outcome_json }))
     }
 
     async fn cosign(&self, request: Request<CosignRequest>) -> Answer<CosignReply> {
         let (org, caller, asked) = self.asked(request, |asked| asked.version)?;
-        let hear = |org: Arc<Org>, caller: Did| async move { cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await };
-        answer(turns::work(&org, caller, About::Cosigned, hear).await.map(|()| CosignReply { version: spoken() }))
+        answer(cosign::hear(&org, caller, &asked.envelope_json, &asked.commit).await.map(|()| CosignReply { version: spoken() }))
     }
 
     async fn stop(&self, request: Request<StopRequest>) -> Answer<StopReply> {
