@@ -6,12 +6,12 @@ use crate::{
     clock, limits,
     org::Org,
 };
-use domain::{CredentialName, Kind, Problem, Timestamp, event::Body};
+use domain::{CredentialName, Kind, Problem, ProjectName, Timestamp, event::Body};
 use reqwest::Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 use store::Seq;
@@ -40,6 +40,21 @@ impl Webhook {
     /// How the last delivery since the start went.
     pub fn last(&self) -> Option<Delivery> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What was told, by its key, each with its project.
+#[derive(Debug, Default)]
+struct Told(BTreeMap<String, ProjectName>);
+
+impl Told {
+    /// Which of what waits now is news; all of it counts as told then. Of projects that cannot be read now, what was told stays so: it is no
+    /// news when they can be again.
+    fn news(&mut self, waits: BTreeMap<String, ProjectName>, unread: &BTreeSet<ProjectName>) -> BTreeSet<String> {
+        let news = waits.keys().filter(|key| !self.0.contains_key(*key)).cloned().collect();
+        self.0.retain(|_, project| unread.contains(project));
+        self.0.extend(waits);
+        news
     }
 }
 
@@ -84,7 +99,7 @@ pub(crate) async fn follow(org: Arc<Org>) {
 async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
     let mut follower = org.store.follow(org.store.last());
     // What was told already; nothing while there is nobody to tell.
-    let mut told: Option<BTreeSet<String>> = None;
+    let mut told: Option<Told> = None;
     // How much of the journal was there when it was looked last: of many events at once one look sees all.
     let mut looked = Seq(0);
     loop {
@@ -92,7 +107,7 @@ async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
         if recorded.seq <= looked || !concerns(&recorded.event.body) {
             continue;
         }
-        let items = match org.blocking(|org| Ok((org.store.last(), waiting(org)?))).await {
+        let (items, unread) = match org.blocking(|org| Ok((org.store.last(), waiting(org)?))).await {
             Ok((seen, items)) => {
                 looked = seen;
                 let Some(items) = items else {
@@ -107,17 +122,21 @@ async fn deliver_all(org: &Arc<Org>) -> Result<(), Problem> {
             }
         };
         // What waited before the first event that is looked at is not news.
-        let known = told.take().unwrap_or_else(|| items.iter().filter(|i| i.since < recorded.event.at).map(Item::key).collect());
-        for item in items.iter().filter(|item| !known.contains(&item.key())) {
+        let known = told.get_or_insert_with(|| Told(keys(items.iter().filter(|item| item.since < recorded.event.at))));
+        let news = known.news(keys(&items), &unread);
+        for item in items.iter().filter(|item| news.contains(&item.key())) {
             // How it went is shown with the webhook.
             let _ = deliver(org, &item.sentence(), Some(item)).await;
         }
-        told = Some(items.iter().map(Item::key).collect());
     }
 }
 
-/// What waits for a person, where there is an address to tell it to.
-fn waiting(org: &Arc<Org>) -> Result<Option<Vec<Item>>, Problem> {
+fn keys<'a>(items: impl IntoIterator<Item = &'a Item>) -> BTreeMap<String, ProjectName> {
+    items.into_iter().map(|item| (item.key(), item.project.clone())).collect()
+}
+
+/// What waits for a person, and the projects that cannot be read now, where there is an address to tell it to.
+fn waiting(org: &Arc<Org>) -> Result<Option<(Vec<Item>, BTreeSet<ProjectName>)>, Problem> {
     if address(org)?.is_none() { Ok(None) } else { attention::items(org).map(Some) }
 }
 
@@ -170,5 +189,22 @@ async fn post(org: &Org, url: &Url, body: &serde_json::Value) -> Result<(), Prob
     match sent.map_err(|e| failed(e.without_url().to_string()))?.status() {
         status if status.is_success() => Ok(()),
         status => Err(failed(format!("It answered {status}."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_was_told_of_a_project_that_cannot_be_read_for_a_while_is_not_told_again() {
+        let [web, api] = ["web", "api"].map(|name| name.parse::<ProjectName>().unwrap());
+        let waits = || BTreeMap::from([("one".to_owned(), web.clone()), ("two".to_owned(), api.clone())]);
+        let (mut told, all) = (Told::default(), BTreeSet::new());
+        assert_eq!(told.news(waits(), &all), BTreeSet::from(["one", "two"].map(String::from)));
+        assert!(told.news(waits(), &all).is_empty());
+        assert!(told.news(BTreeMap::new(), &BTreeSet::from([web.clone()])).is_empty());
+        assert_eq!(told.news(waits(), &all), BTreeSet::from(["two".to_owned()]), "of what could be read it waits again");
     }
 }

@@ -21,7 +21,10 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(super) fn actions() -> Vec<Action> {
     vec![action("attention.list", Effect::Reads, Permission::View, "What waits for a person, the longest waiting first.", list)]
@@ -35,7 +38,7 @@ pub(crate) struct Item {
     /// What happened, in a few words, as above a notification.
     heading: String,
     /// In which project.
-    project: ProjectName,
+    pub(crate) project: ProjectName,
     /// The task that it is about.
     task: Option<TaskRef>,
     /// The task's or the patch's title.
@@ -98,15 +101,16 @@ impl Item {
 }
 
 async fn list(context: Context, _: Nothing) -> Result<Vec<Item>, Problem> {
-    context.org()?.blocking(items).await
+    Ok(context.org()?.blocking(items).await?.0)
 }
 
-/// What waits now, the longest waiting first.
+/// What waits now, the longest waiting first; and the projects that cannot be read now, of which only questions are among it.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
-    let (mut items, rights, known) = (Vec::new(), org.rights()?, Known::of(org));
+pub(crate) fn items(org: &Arc<Org>) -> Result<(Vec<Item>, BTreeSet<ProjectName>), Problem> {
+    let (mut items, mut unread) = (Vec::new(), BTreeSet::new());
+    let (rights, known) = (org.rights()?, Known::of(org));
     let runs = known.runs()?;
     for project in org.state()?.projects.values() {
         // Read before the board: what was merged meanwhile stands on that.
@@ -116,6 +120,7 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
         let (Ok(patches), Ok(board)) = (patches, gates.look()) else {
             // What an agent asks is in the journal, and waits for an answer all the same.
             items.extend(asked(runs, project, &BTreeMap::new()));
+            unread.insert(project.name.clone());
             continue;
         };
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
@@ -141,7 +146,7 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<Vec<Item>, Problem> {
             *why = names::within(&state, why);
         }
     }
-    Ok(items)
+    Ok((items, unread))
 }
 
 fn asked(runs: &[Run], project: &Project, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
