@@ -48,9 +48,7 @@ pub const HOST_OPENS_WAIT: Duration = Duration::from_millis(domain::limits::LEAS
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 /// How long a signature by the run's key may take.
 pub const SIGN_WAIT: Duration = Duration::from_secs(30);
-/// How long it is looked up, at most, which runs are paused before they are frozen: whoever sits at the machine waits for that.
-pub(crate) const PAUSED_LOOK_WAIT: Duration = Duration::from_millis(100);
-/// How long the journal may take, at most, for the ends of runs that leave the machine, before what drives them is told without it.
+/// How long the journal may take, at most, to say who has to leave the machine, and for their ends, before they are told without it.
 pub(crate) const END_ASK_WAIT: Duration = Duration::from_secs(5);
 /// How long the runner may take to carry out an order.
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
