@@ -259,8 +259,7 @@ pub(crate) const JOURNAL_STILL_MAX: Duration = Duration::from_secs(60);
 pub(crate) const JOURNAL_TAKE_MAX: Duration = Duration::from_secs(10 * 60);
 /// In how many turns nothing may come of an end that was told, until this device's journal is mended without it.
 pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
-/// The pause before a device is asked again that has two journals, or sent what it did not sign; one that begins its journal anew is followed
-/// at once.
+/// The pause before a device is asked again that has two journals, or sent what it did not sign, unless it begins its journal anew.
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// The pauses before the others are asked again for what they have of a removed device's journal.
 pub(crate) const JOURNAL_RELAY_PAUSES: Pauses = Pauses::new(JOURNAL_TURN, Duration::from_secs(30));

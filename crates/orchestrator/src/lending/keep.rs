@@ -150,8 +150,8 @@ async fn keep_freezing(org: &Arc<Org>, frozen: &Frozen) {
 struct Leaving {
     /// Those whose grace has begun.
     timed: BTreeSet<RunId>,
-    /// The journal is being asked who is a guest here. Kept from one turn to the next, so that a disk that does not answer is not asked more
-    /// and more.
+    /// The journal is being asked who is a guest here. Kept from one turn to the next: a disk that does not answer is not asked more and
+    /// more.
     look: Option<BoxFuture<'static, Result<Vec<Run>, Problem>>>,
 }
 
