@@ -2,21 +2,30 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::{
+    context::RunContext,
     data_dir::DataDir,
+    gateway::{self, Parts, Patience, Route, Rules},
+    host::Live,
     machine::{Listens, Machine, Options},
     org::{Org, blocking},
     rights::{Rights, scheme},
 };
 use domain::{
-    Did, OrgName, Timestamp,
+    Did, OrgName, Problem, RunId, Timestamp,
+    manifest::Network,
     org::{self, Member, MemberKey},
     patch::{Comment, Patch, PatchState, Review, Revision},
     role::Role,
+    run::Order,
+    usage::{Budget, Usage},
 };
 use forge::OrgState;
 use futures::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
-use proto::mesh::mesh_client::MeshClient;
+use proto::{
+    mesh::mesh_client::MeshClient,
+    run::{HostMessage, host_message},
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -27,6 +36,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tonic::{
     service::Routes,
     transport::{Channel, Endpoint, Server},
@@ -34,6 +44,9 @@ use tonic::{
 
 /// How much of what is sent to a device of tests waits there, in bytes.
 const AHEAD_BYTES: usize = 64 * 1024;
+
+/// How many orders wait for a runner of tests.
+const ORDERS_MAX: usize = 64;
 
 /// A key for each letter.
 pub(crate) fn did(letter: char) -> Did {
@@ -114,6 +127,47 @@ pub(crate) fn silent() -> MeshClient<Channel> {
         Ok::<_, io::Error>(TokioIo::new(near))
     });
     MeshClient::new(Endpoint::from_static("http://silent").connect_with_connector_lazy(connect))
+}
+
+/// A run for a member that is live on a device, of which the journal need not know.
+pub(crate) fn live(org: &Org, id: &RunId, works_for: &Did) -> Arc<Live> {
+    let parts = Parts {
+        run: id.clone(),
+        model: None,
+        budget: Budget::default(),
+        network: Network::default(),
+        used: Usage::default(),
+        elsewhere: Arc::new(Usage::default),
+        key: gateway::plain_key(|| Err(Problem::internal("it has no key"))),
+        rules: Arc::new(|| Ok(Rules::default())),
+        ledger: org.ledger.clone(),
+        record: Arc::new(|_| Box::pin(async { Ok(()) })),
+        refused: Arc::new(|_| ()),
+        resolver: gateway::system_resolver(),
+        patience: Patience::default(),
+    };
+    let (route, log) = (Route::new(parts).unwrap(), org.store.run_log(id).unwrap());
+    let (live, _) = Live::new(id.clone(), works_for.clone(), "secret".into(), log, route, None, RunContext::new(BTreeMap::new()));
+    org.hub.insert(live.clone());
+    live
+}
+
+/// The runner's end of a connection to its host.
+pub(crate) fn attached(live: &Live) -> mpsc::Receiver<HostMessage> {
+    let (outgoing, told) = mpsc::channel(ORDERS_MAX);
+    live.attach(outgoing);
+    told
+}
+
+/// The orders that came since somebody looked last.
+pub(crate) fn orders(told: &mut mpsc::Receiver<HostMessage>) -> Vec<Order> {
+    let mut orders = vec![];
+    while let Ok(message) = told.try_recv() {
+        if let Some(host_message::Kind::Order(order)) = message.kind {
+            orders.push(serde_json::from_str(&order.json).unwrap());
+        }
+    }
+    orders
 }
 
 /// An org of ada's on a machine of its own, in which nothing goes on by itself.

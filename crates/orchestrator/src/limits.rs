@@ -50,9 +50,7 @@ pub const HOST_OPENS_WAIT: Duration = Duration::from_millis(domain::limits::LEAS
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 /// How long a signature by the run's key may take.
 pub const SIGN_WAIT: Duration = Duration::from_secs(30);
-/// How long it is looked up, at most, which runs are paused before they are frozen: whoever sits at the machine waits for that.
-pub(crate) const PAUSED_LOOK_WAIT: Duration = Duration::from_millis(100);
-/// How long the journal may take, at most, for the ends of runs that leave the machine, before what drives them is told without it.
+/// How long the journal may take, at most, to say who has to leave the machine, and for their ends, before they are told without it.
 pub(crate) const END_ASK_WAIT: Duration = Duration::from_secs(5);
 /// How long the runner may take to carry out an order.
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
@@ -263,7 +261,7 @@ pub(crate) const JOURNAL_STILL_MAX: Duration = Duration::from_secs(60);
 pub(crate) const JOURNAL_TAKE_MAX: Duration = Duration::from_secs(10 * 60);
 /// In how many turns nothing may come of an end that was told, until this device's journal is mended without it.
 pub(crate) const JOURNAL_OWN_TRIES: u32 = 3;
-/// The pause before a device is asked again that has two journals, or sent what it did not sign.
+/// The pause before a device is asked again that has two journals, or sent what it did not sign, unless it begins its journal anew.
 pub(crate) const JOURNAL_REFUSED_PAUSE: Duration = Duration::from_secs(30);
 /// The pauses before the others are asked again for what they have of a removed device's journal.
 pub(crate) const JOURNAL_RELAY_PAUSES: Pauses = Pauses::new(JOURNAL_TURN, Duration::from_secs(30));

@@ -260,6 +260,14 @@ impl Org {
         forge.check_org_with(rights::check_files);
         let (device, member) = (forge.device(), forge.member());
         let signing = forge.clone();
+        let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
+        crate::fault::speak();
+        let state = forge.org_state(&record.rid)?;
+        // A mistake in it is told by what keeps it; the org opens.
+        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit));
+        let remote = Remote::new(&record.name, &device, sign, state);
+        let _opening = remote::say_opening(&remote, &dir, &options);
+        let signing = forge.clone();
         let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
         let store = match Fault::asked() {
             Fault::AnswerBeforeCommit => Store::open_with_fault(&dir.store(), signer, store::fault::Fault::AnswerBeforeCommit)?,
@@ -268,13 +276,6 @@ impl Org {
         let vault = Arc::new(crate::unlock::open(&dir.vault())?);
         let node = start_node(&forge, &dir, &options)?;
         let head = watch::Sender::new(forge.org_head(&record.rid)?);
-        let signing = forge.clone();
-        let sign: identity::certificate::Sign = Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message)));
-        crate::fault::speak();
-        let state = forge.org_state(&record.rid)?;
-        // A mistake in it is told by what keeps it; the org opens.
-        let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit));
-        let remote = Remote::new(&record.name, &device, sign, state);
         let org = Self {
             name: record.name,
             rid: record.rid,

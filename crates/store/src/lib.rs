@@ -54,7 +54,7 @@ pub use files::mark_restored;
 pub use follow::Follower;
 pub use journal::{Signer, Store};
 pub use mend::Apart;
-pub use migrate::bring_up_to_date;
+pub use migrate::{bring_up_to_date, opens_at_once};
 pub use piece::{Incarnation, Piece};
 pub use projector::View;
 pub use read::Order;

@@ -124,6 +124,16 @@ pub fn bring_up_to_date(dir: &Path, copy: &Path) -> Result<bool, Problem> {
     migrate(&connection, dir, STEPS, Some(copy), Of::Own)
 }
 
+/// Whether the copy of another device's journal in this folder opens at once: its form is the present one, and this version of events
+/// projected it. Otherwise a long one takes minutes. What cannot be looked at is told by whoever opens it.
+pub fn opens_at_once(dir: &Path) -> bool {
+    let look = || -> sqlite::Result<bool> {
+        let connection = open_reader(dir)?;
+        Ok(usize::try_from(pragma::<i64>(&connection, "user_version")?) == Ok(STEPS.len()) && rebuild::is_made_here(&connection)?)
+    };
+    !files::database(dir).exists() || look().unwrap_or(true)
+}
+
 /// Opens the writer's connection, whatever form the journal has.
 fn open_as_it_is(dir: &Path, fault: Fault) -> Result<Connection, Problem> {
     let path = files::database(dir);
@@ -317,6 +327,19 @@ mod tests {
         let mut left = connection.prepare("SELECT group_concat(id || hash || hex(content)) FROM parked").unwrap();
         left.next().unwrap();
         assert_eq!(left.read::<String, _>(0).unwrap(), "1a01,2b02");
+    }
+
+    #[test]
+    fn a_copy_that_is_projected_anew_or_of_an_earlier_form_does_not_open_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(opens_at_once(dir.path()), "there is none");
+        let connection = open_copy(dir.path()).unwrap();
+        assert!(opens_at_once(dir.path()));
+        for other in ["UPDATE projected_by SET version=0;", "DELETE FROM projected_by;", "DROP TABLE projected_by; PRAGMA user_version=2;"]
+        {
+            connection.execute(other).unwrap();
+            assert!(!opens_at_once(dir.path()), "{other}");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(crate) fn rebuild(connection: &Connection, of: Of) -> Result<RebuildReport, 
 /// The rules for copies hold for this device's own journal too: a newer build may have written into it what cannot be read here, and the
 /// device starts all the same.
 pub(crate) fn unless_made_here(connection: &Connection) -> Result<(), Problem> {
-    if version(connection).map_err(|e| problem::database(&e))? == Some(i64::from(event::VERSION)) {
+    if is_made_here(connection).map_err(|e| problem::database(&e))? {
         return Ok(());
     }
     tracing::info!("a journal is projected anew, by this version of events; a long one takes minutes");
@@ -86,6 +86,11 @@ pub(crate) fn unless_made_here(connection: &Connection) -> Result<(), Problem> {
 pub(crate) fn note(connection: &Connection) -> Result<(), Problem> {
     let sql = format!("DELETE FROM projected_by; INSERT INTO projected_by VALUES({});", event::VERSION);
     connection.execute(sql).map_err(|e| problem::database(&e))
+}
+
+/// Whether the projections are those of this version of events.
+pub(crate) fn is_made_here(connection: &Connection) -> sqlite::Result<bool> {
+    Ok(version(connection)? == Some(i64::from(event::VERSION)))
 }
 
 /// The version of events of the build that made the projections; none where that is not known.

@@ -253,16 +253,15 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         return Err(Problem::invalid(format!("The grace is at most {LEND_GRACE_MAX_S} s.")).next("Give such a number."));
     }
     let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
-    let run = match input.run {
-        Some(text) => Some(org.blocking(move |org| super::run::find(org, &text)).await?.id),
-        None => None,
+    // First, by what is known in memory: the journal may be slow to say what runs here.
+    let frozen = if input.run.is_none() {
+        lifecycle::freeze(&org, &org.hub.all().iter().map(|live| live.run.clone()).collect::<Vec<_>>()).anew
+    } else {
+        vec![]
     };
-    let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
-    let chosen: Vec<RunId> = org.blocking(|org| org.active_runs()).await?.into_iter().filter(here).map(|r| r.id).collect();
-    let chosen: Vec<RunId> = chosen.into_iter().filter(|id| run.as_ref().is_none_or(|r| r == id)).collect();
-    if let (Some(run), true) = (&run, chosen.is_empty()) {
-        return Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."));
-    }
+    let chosen = org.blocking(move |org| to_evict(org, input.run)).await;
+    lifecycle::let_go(&org, frozen.iter().filter(|id| !chosen.as_ref().is_ok_and(|chosen| chosen.contains(id))));
+    let chosen = chosen?;
     let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await;
     let cut = evicting.free_within(&org, grace).await.len();
     org.blocking(move |org| {
@@ -270,6 +269,22 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         Ok(Done::new(evicted(&evicting, cut, &found.collect::<Result<Vec<_>, _>>()?)))
     })
     .await
+}
+
+/// The runs on this device that are wanted away, as the journal has them.
+///
+/// # Errors
+/// When the one that is named does not run here, or the journal cannot be read.
+fn to_evict(org: &Org, named: Option<String>) -> Result<Vec<RunId>, Problem> {
+    let run = named.map(|text| super::run::find(org, &text)).transpose()?.map(|run| run.id);
+    let wanted = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device) && run.as_ref().is_none_or(|id| *id == r.id);
+    let chosen: Vec<RunId> = org.active_runs()?.into_iter().filter(wanted).map(|r| r.id).collect();
+    match run {
+        Some(run) if chosen.is_empty() => {
+            Err(Problem::not_found(format!("The run {run} does not run here now.")).next("meshwork run list shows what does."))
+        }
+        _ => Ok(chosen),
+    }
 }
 
 /// What became of runs that were sent away, as the journal has them now; `cut` of them did not stop within the grace.

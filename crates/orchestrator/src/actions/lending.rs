@@ -18,6 +18,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::timeout;
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -163,12 +164,15 @@ impl Span {
 
 async fn reclaim(context: Context, input: Span) -> Result<Done, Problem> {
     let until = input.until()?;
-    let take_back = move |org: &Arc<Org>| {
-        let unsaved = org.lending.take_back(until);
-        let guests = guests::running(org)?.len();
-        Ok(Done::new(taken_back(&org.name, until, guests, unsaved.as_ref())))
+    let org = context.org()?;
+    let unsaved = org.blocking(move |org| Ok(org.lending.take_back(until))).await?;
+    // It counts already: who waits for the answer waits for no slow journal.
+    let counted = timeout(limits::END_ASK_WAIT, org.blocking(|org| Ok(guests::running(org)?.len()))).await;
+    let guests = match counted {
+        Ok(Ok(counted)) => counted,
+        Ok(Err(_)) | Err(_) => guests::live(&org).len(),
     };
-    context.org()?.blocking(take_back).await
+    Ok(Done::new(taken_back(&org.name, until, guests, unsaved.as_ref())))
 }
 
 /// What came of taking it back; `unwritten` says why that is not on the disk yet, which then may not take what guests save either.

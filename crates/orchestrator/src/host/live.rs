@@ -2,7 +2,7 @@
 
 use crate::{gateway::Route, limits};
 use domain::{
-    Kind, Problem, RunId,
+    Did, Kind, Problem, RunId,
     actor::Actor,
     run::{CheckResult, Order, Reason, RunnerEvent},
 };
@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -49,6 +49,8 @@ type Signing = oneshot::Sender<Result<[u8; 64], Problem>>;
 pub struct Live {
     /// The run.
     pub run: RunId,
+    /// The key of the member for whom it works; of checks, of the member whose work they judge.
+    pub works_for: Did,
     /// The secret that its runner shows.
     pub token: Secret,
     /// Its log on disk.
@@ -69,6 +71,8 @@ pub struct Live {
     pub ended: watch::Sender<Option<Ended>>,
     /// Reports for the one who drives the run; bounded, so that a slow host holds the engine back.
     pub reports: mpsc::Sender<RunnerEvent>,
+    /// Whether it is paused, as its runner said last.
+    paused: AtomicBool,
     state: Mutex<State>,
     next: AtomicU64,
     /// Cancelled when nobody drives the run any more: its runner must come back to whoever takes it up.
@@ -90,6 +94,7 @@ impl Live {
     /// A run whose runner has not reported yet; the receiver brings its reports.
     pub fn new(
         run: RunId,
+        works_for: Did,
         token: String,
         log: RunLog,
         route: Arc<Route>,
@@ -99,6 +104,7 @@ impl Live {
         let (reports, receiver) = mpsc::channel(limits::UNACKED_MAX);
         let live = Self {
             run,
+            works_for,
             token: Secret::new(token),
             log,
             route,
@@ -109,6 +115,7 @@ impl Live {
             connected: watch::Sender::new(false),
             ended: watch::Sender::new(None),
             reports,
+            paused: AtomicBool::new(false),
             state: Mutex::default(),
             over: CancellationToken::new(),
             // Orders of a host that restarted must not look like those of the one before.
@@ -124,6 +131,16 @@ impl Live {
     /// A number for an order or a question to the runner.
     pub fn number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether it is paused, whoever wanted that, as its runner said last: known without the journal.
+    pub fn paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Notes that its runner said that it is paused, or goes on.
+    pub(crate) fn note_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
     }
 
     /// Notes that the runner was heard of.
@@ -142,7 +159,7 @@ impl Live {
     }
 
     /// Takes a runner's connection: what is under way is sent again.
-    pub(super) fn attach(&self, outgoing: mpsc::Sender<HostMessage>) {
+    pub(crate) fn attach(&self, outgoing: mpsc::Sender<HostMessage>) {
         let mut state = self.state();
         for (id, (order, _)) in &state.orders {
             let _ = outgoing.try_send(wire(*id, order));

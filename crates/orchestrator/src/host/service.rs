@@ -166,8 +166,13 @@ async fn take(live: &Arc<Live>, messages: Vec<RunnerMessage>, outgoing: &mpsc::S
 }
 
 async fn report(live: &Arc<Live>, event: RunnerEvent) -> Option<()> {
-    if let RunnerEvent::WorkEnded { reason, checks } = &event {
-        live.ended.send_replace(Some(Ended { reason: reason.clone(), checks: checks.clone() }));
+    match &event {
+        RunnerEvent::WorkEnded { reason, checks } => {
+            live.ended.send_replace(Some(Ended { reason: reason.clone(), checks: checks.clone() }));
+        }
+        RunnerEvent::Paused => live.note_paused(true),
+        RunnerEvent::Resumed => live.note_paused(false),
+        _ => {}
     }
     live.reports.send(event).await.ok()
 }

@@ -1,7 +1,7 @@
 //! Who is a guest on this device, and what a guest is refused for.
 
 use super::Lending;
-use crate::org::Org;
+use crate::{host::Live, org::Org};
 use domain::{
     Did, Problem, RunId,
     event::kind,
@@ -10,6 +10,7 @@ use domain::{
     run::Run,
 };
 use forge::OrgState;
+use std::sync::Arc;
 
 /// The owner of this device, as the org's file of it says: whose runs are no guests here.
 #[derive(Clone, Debug)]
@@ -40,9 +41,27 @@ impl Owner {
     /// # Errors
     /// When `known` fails.
     pub(crate) fn is_guest(&self, run: &Run, known: impl FnOnce(&RunId) -> Result<Option<Run>, Problem>) -> Result<bool, Problem> {
-        let subject = run.subject.as_ref().map(known).transpose()?.flatten();
-        Ok(!self.keys.contains(&subject.as_ref().unwrap_or(run).member))
+        Ok(!self.owns(&works_for(run, known)?))
     }
+}
+
+/// The key of the member for whom a run works: of checks, of whose work they judge; `known` finds that.
+///
+/// # Errors
+/// When `known` fails.
+pub(crate) fn works_for(run: &Run, known: impl FnOnce(&RunId) -> Result<Option<Run>, Problem>) -> Result<Did, Problem> {
+    let subject = run.subject.as_ref().map(known).transpose()?.flatten();
+    Ok(subject.as_ref().unwrap_or(run).member.clone())
+}
+
+/// The guests whose engines, or checks, may compute here now, the oldest first: by what is known without the disk, so that they are frozen
+/// whatever that is doing.
+pub(crate) fn live(org: &Org) -> Vec<RunId> {
+    let owner = Owner::of(org, &org.remote.org());
+    let guest = |live: &Arc<Live>| live.ended.borrow().is_none() && !owner.owns(&live.works_for);
+    let mut found: Vec<RunId> = org.hub.all().into_iter().filter(guest).map(|live| live.run.clone()).collect();
+    found.sort();
+    found
 }
 
 /// The guests that run on this device now, the oldest first: work before the checks that judge it.

@@ -64,6 +64,24 @@ impl Lending {
         self.reclaimed.as_ref().filter(|why| **why != Reclaim::Unread)
     }
 
+    /// The same, once its owner took the machine back.
+    fn taken_back(&self, click: Click) -> Self {
+        let until = match click {
+            Click::Reclaimed { until } => until,
+            Click::Lent { .. } => None,
+        };
+        Self { reclaimed: Some(Reclaim::Asked { until }), click: Some(click), ..self.clone() }
+    }
+
+    /// Takes what is seen now; says whether anybody has to hear of that.
+    fn becomes(&mut self, seen: Self) -> bool {
+        let since = if seen.reclaimed == self.reclaimed { self.since } else { seen.since };
+        let now = Self { since, ..seen };
+        let differs = now.differs(self);
+        *self = now;
+        differs
+    }
+
     /// Whether anybody has to hear of the change from `before`. That time goes by while nobody types is none.
     fn differs(&self, before: &Self) -> bool {
         let still = |lending: &Self| Self { condition: Condition { idle_s: None, ..lending.condition }, ..lending.clone() };
@@ -83,6 +101,8 @@ pub(crate) struct Lender {
     /// What its owner said and the disk did not take yet. Locked while it is judged what the sensors saw, and never while they are asked:
     /// what was judged before a click does not come after it, and no sensor holds a click up.
     unsaved: Mutex<Option<Unsaved>>,
+    /// What its owner says this moment, until it is written down. Nothing is read or written while this is locked.
+    saying: Mutex<Option<Click>>,
     /// Locked while the sensors are asked: what was seen before does not come after what was seen later.
     looking: Mutex<()>,
     /// Beside the state: it changes all the time, which is no news to anybody.
@@ -111,7 +131,8 @@ impl Lender {
         let condition = sensors.condition(&read(data, &last).0);
         let state = watch::Sender::new(judged(data, condition, sensors.gpus(), None, &last));
         let memory = Mutex::new(sensors.memory());
-        Self { data: data.clone(), sensors, state, last, unsaved: Mutex::default(), looking: Mutex::default(), memory }
+        let (unsaved, saying, looking) = Default::default();
+        Self { data: data.clone(), sensors, state, last, unsaved, saying, looking, memory }
     }
 
     /// As it was seen last: no longer ago than [`crate::limits::LEND_LOOK_EVERY`], beside what the sensors take to answer.
@@ -152,13 +173,12 @@ impl Lender {
     /// Judges what the sensors saw. `unsaved` is locked meanwhile.
     fn judge(&self, condition: Condition, gpus: Vec<Gpu>, unsaved: Option<Click>) {
         let seen = judged(&self.data, condition, gpus, unsaved, &self.last);
-        self.state.send_if_modified(|known| {
-            let since = if seen.reclaimed == known.reclaimed { known.since } else { seen.since };
-            let now = Lending { since, ..seen };
-            let differs = now.differs(known);
-            *known = now;
-            differs
-        });
+        // What is said this moment is newer than what was judged by.
+        self.state.send_if_modified(|known| known.becomes(self.saying().map_or_else(|| seen.clone(), |click| seen.taken_back(click))));
+    }
+
+    fn saying(&self) -> MutexGuard<'_, Option<Click>> {
+        self.saying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unsaved(&self) -> MutexGuard<'_, Option<Unsaved>> {
@@ -183,10 +203,17 @@ impl Lender {
     /// where the disk does not take it: then it is returned why, and each look tries to write it, until something else lies there.
     pub(crate) fn take_back(&self, until: Option<Timestamp>) -> Option<Problem> {
         let click = Click::Reclaimed { until };
+        // Before anybody is waited for who reads or writes.
+        *self.saying() = Some(click);
+        self.state.send_if_modified(|known| known.becomes(Lending { since: clock::now(), ..known.taken_back(click) }));
         let mut unsaved = self.unsaved();
-        self.judge_again(Some(click));
         let problem = click::write(&self.data, Some(click)).err();
         *unsaved = problem.as_ref().map(|_| Unsaved { click, there: click::lies(&self.data) });
+        let mut saying = self.saying();
+        // Unless something else is being said meanwhile.
+        if *saying == Some(click) {
+            *saying = None;
+        }
         problem
     }
 
@@ -258,7 +285,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, state) = (DataDir::open(folder.path()).unwrap(), watch::Sender::new(quiet()));
         let (memory, last) = (Mutex::new(sensors.memory()), Mutex::default());
-        let lender = Lender { data, sensors, state, last, unsaved: Mutex::default(), looking: Mutex::default(), memory };
+        let (unsaved, saying, looking) = Default::default();
+        let lender = Lender { data, sensors, state, last, unsaved, saying, looking, memory };
         (folder, lender)
     }
 
@@ -319,6 +347,25 @@ mod tests {
             assert_eq!((taken, reclaimed, looks), (Ok(None), asked.clone(), true));
             assert_eq!(seen.reclaimed, asked);
         });
+    }
+
+    #[test]
+    fn a_click_waits_for_nothing_that_is_being_read_or_written() {
+        let (_folder, lender) = lender();
+        let (lender, asked) = (&lender, Some(Reclaim::Asked { until: None }));
+        thread::scope(|scope| {
+            let (held, begun) = (lender.unsaved(), Instant::now());
+            let said = scope.spawn(move || lender.take_back(None));
+            while lender.now().reclaimed != asked && begun.elapsed() < Duration::from_secs(10) {
+                thread::yield_now();
+            }
+            // As one who looked before does.
+            lender.judge(Condition::default(), vec![], None);
+            let (reclaimed, waits) = (lender.now().reclaimed, !said.is_finished());
+            drop(held);
+            assert_eq!((said.join().unwrap(), reclaimed, waits), (None, asked.clone(), true));
+        });
+        assert_eq!((lender.look().reclaimed, *lender.saying()), (asked, None), "it lies on the disk now");
     }
 
     #[test]

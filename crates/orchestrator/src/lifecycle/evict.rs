@@ -3,16 +3,23 @@
 //! for that: what more important work waits for cannot begin without it either.
 
 use super::{ask_to_end, cut_off, runner_process};
-use crate::{dispatch, limits, org::Org};
+use crate::{dispatch, host::Live, limits, org::Org};
 use domain::{
     Kind, Problem, RunId,
     actor::Actor,
-    event::kind,
     run::{EndAsked, Order, Reason, Run, RunState},
 };
-use futures::future::{join, join_all};
-use std::{fs, path::Path, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout, timeout_at};
+use futures::future::join_all;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
 
 /// Lies in the folder of a run that was frozen for the machine's owner, and by nobody before, since before the journal knew that it is to
 /// end.
@@ -29,11 +36,25 @@ pub(crate) struct Evicting {
     pub(crate) unsaved: Option<Problem>,
 }
 
-/// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for a slow disk
-/// for a moment only, and for the journal for a little longer. Their ends are journaled where that can be; a disk that is full, or does not
-/// answer, which may be a guest's doing, keeps nobody here.
+/// Runs that were told to freeze.
+#[derive(Debug, Default)]
+pub(crate) struct Frozen {
+    /// All of them.
+    pub(crate) all: Vec<RunId>,
+    /// Those that were not paused before, as far as their runners said.
+    pub(crate) anew: Vec<RunId>,
+}
+
+/// Freezes these runs for the machine's owner, and returns when what drives them was told to end them. The freezing waits for nothing.
+/// Their ends are journaled where that can be; a disk that is full, or does not answer, which may be a guest's doing, keeps nobody here.
 pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &Reason) -> Evicting {
-    let frozen = freeze(org, runs).await;
+    let (frozen, marked) = freeze_and_mark(org, runs);
+    match timeout(limits::END_ASK_WAIT, marked).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "that runs are frozen could not be noted"),
+        // A disk that does not answer holds nobody's end up.
+        Err(_) => tracing::warn!("that runs are frozen could not be noted yet: the disk does not answer"),
+    }
     crate::fault::held(org, RunState::Evicted).await;
     let mut evicting = Evicting::default();
     let until = Instant::now() + limits::END_ASK_WAIT;
@@ -46,7 +67,7 @@ pub(crate) async fn evict(org: &Arc<Org>, by: &Actor, runs: &[RunId], reason: &R
         }
     }
     // What got past stopping meanwhile goes on.
-    frozen.iter().filter(|id| !evicting.runs.contains(id)).for_each(|id| order(org, id, Order::Resume));
+    let_go(org, frozen.all.iter().filter(|id| !evicting.runs.contains(id)));
     evicting
 }
 
@@ -59,41 +80,27 @@ async fn in_time(until: Instant, asked: impl Future<Output = Result<(), Problem>
     })
 }
 
-/// Freezes those of these runs whose engines, or checks, may compute here; gives which.
-async fn freeze(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
-    let computes = |id: &&RunId| org.hub.get(id).is_some_and(|live| live.ended.borrow().is_none());
-    let frozen: Vec<RunId> = runs.iter().filter(computes).cloned().collect();
-    // Looked up before the order: what it does looks like a person's pause.
-    let to_mark = unpaused(org, &frozen).await;
-    // Begun before the order goes out, which does not wait for the disk.
-    let marked = org.blocking(move |org| {
-        to_mark.iter().for_each(|id| mark(id, &org.dir.run(id)));
-        Ok(())
-    });
-    let told = async { frozen.iter().for_each(|id| order(org, id, Order::Pause)) };
-    // A disk that does not answer holds nobody's end up.
-    match join(timeout(limits::END_ASK_WAIT, marked), told).await {
-        (Ok(Ok(())), ()) => {}
-        (Ok(Err(problem)), ()) => tracing::warn!(%problem, "that runs are frozen could not be noted"),
-        (Err(_), ()) => tracing::warn!("that runs are frozen could not be noted yet: the disk does not answer"),
-    }
-    frozen
+/// Freezes those of these runs whose engines, or checks, may compute here. Neither the disk nor the journal is waited for.
+pub(crate) fn freeze(org: &Org, runs: &[RunId]) -> Frozen {
+    freeze_and_mark(org, runs).0
 }
 
-/// Those of these runs that are not paused, as the journal has it. One that cannot be looked up in time counts among them: hardly any is
-/// paused.
-async fn unpaused(org: &Arc<Org>, runs: &[RunId]) -> Vec<RunId> {
-    let looked = runs.iter().map(|run| {
-        let id = run.clone();
-        let paused = org.blocking(move |org| Ok(org.store.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|run| run.paused)));
-        async move { (!known_paused(paused).await).then(|| run.clone()) }
-    });
-    join_all(looked).await.into_iter().flatten().collect()
+/// The same; and what resolves once the disk knows it.
+fn freeze_and_mark(org: &Org, runs: &[RunId]) -> (Frozen, JoinHandle<()>) {
+    let live = runs.iter().filter_map(|id| org.hub.get(id)).filter(|live| live.ended.borrow().is_none());
+    let live: Vec<Arc<Live>> = live.collect();
+    // Seen before the order: what it does looks like a person's pause.
+    let anew: Vec<RunId> = live.iter().filter(|live| !live.paused()).map(|live| live.run.clone()).collect();
+    let to_mark: Vec<(RunId, PathBuf)> = anew.iter().map(|id| (id.clone(), org.dir.run(id))).collect();
+    // Begun before the order goes out, which does not wait for it.
+    let marked = tokio::task::spawn_blocking(move || to_mark.iter().for_each(|(id, folder)| mark(id, folder)));
+    live.iter().for_each(|live| drop(live.order(Order::Pause)));
+    (Frozen { all: live.iter().map(|live| live.run.clone()).collect(), anew }, marked)
 }
 
-/// Whether it is known in time that a run is paused. A guest that keeps the disk busy does not put its own freezing off.
-async fn known_paused(paused: impl Future<Output = Result<bool, Problem>>) -> bool {
-    matches!(timeout(limits::PAUSED_LOOK_WAIT, paused).await, Ok(Ok(true)))
+/// Lets runs go on that were frozen and need not leave.
+pub(crate) fn let_go<'r>(org: &Org, runs: impl Iterator<Item = &'r RunId>) {
+    runs.filter_map(|id| org.hub.get(id)).for_each(|live| drop(live.order(Order::Resume)));
 }
 
 /// Notes in the folder of a run that it is frozen for the machine's owner. Where the disk does not take that it leaves all the same.
@@ -104,13 +111,6 @@ fn mark(id: &RunId, folder: &Path) {
             "it could not be noted that a run is frozen for the machine's owner; should a crash come before its end is journaled, it stays \
              paused until meshwork run resume"
         );
-    }
-}
-
-/// Gives an order to a run that is live here. Nobody waits until it is carried out.
-fn order(org: &Org, id: &RunId, order: Order) {
-    if let Some(live) = org.hub.get(id) {
-        let _ = live.order(order);
     }
 }
 
@@ -180,40 +180,49 @@ async fn no_longer_computes(org: &Arc<Org>, id: &RunId) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{admission::new_run, fixtures::Opened};
-    use domain::{Timestamp, event::Body, manifest::Class};
+    use crate::{
+        admission::new_run,
+        fixtures::{self, Opened},
+    };
+    use domain::{Timestamp, manifest::Class};
     use std::future::{pending, ready};
 
-    /// Journals a run that works here, paused or not.
-    async fn works(org: &Org, n: u32, paused: bool) -> Run {
-        let id = format!("{n:026}").parse().unwrap();
-        let run = new_run(id, Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
-        let run = Run { state: RunState::Working, device: Some(org.device.clone()), paused, ..run };
-        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
-        run
-    }
-
     #[tokio::test(start_paused = true)]
-    async fn what_the_disk_does_not_say_soon_is_not_waited_for() {
-        assert!(known_paused(ready(Ok(true))).await);
-        let unreadable = Problem::unavailable("The disk did not answer.");
-        assert!(!known_paused(ready(Err(unreadable))).await && !known_paused(pending()).await);
-
+    async fn what_the_journal_does_not_take_soon_is_not_waited_for() {
         let until = Instant::now() + limits::END_ASK_WAIT;
         assert!(in_time(until, pending()).await.is_err_and(|problem| problem.passes()));
         assert!(in_time(until, ready(Ok(()))).await.is_ok(), "the next one is asked all the same");
     }
 
     #[tokio::test]
-    async fn after_a_crash_what_was_frozen_for_the_owner_alone_is_let_go() {
+    async fn runs_are_frozen_and_marked_without_the_journal_and_what_a_person_paused_is_told_from_them() {
         let opened = Opened::new().await;
-        let (going, paused) = (works(&opened.org, 1, false).await, works(&opened.org, 2, true).await);
-        // The clock stands while it is looked up.
-        tokio::time::pause();
-        assert_eq!(unpaused(&opened.org, &[going.id.clone(), paused.id]).await, std::slice::from_ref(&going.id));
+        let org = &opened.org;
+        let [going, paused, over, gone]: [RunId; 4] = [1, 2, 3, 4].map(|n| format!("{n:026}").parse().unwrap());
+        let live = [&going, &paused, &over].map(|id| fixtures::live(org, id, &org.member));
+        live[1].note_paused(true);
+        live[2].ended.send_replace(Some(crate::host::Ended { reason: Reason::Completed, checks: vec![] }));
+        std::fs::create_dir_all(org.dir.run(&going)).unwrap();
+        let mut told = live.each_ref().map(|live| fixtures::attached(live));
 
-        let dir = tempfile::tempdir().unwrap();
-        let frozen = Run { paused: true, ..going };
+        // The journal knows none of them.
+        let (frozen, marked) = freeze_and_mark(org, &[going.clone(), paused.clone(), over.clone(), gone]);
+        assert_eq!((frozen.all, frozen.anew), (vec![going.clone(), paused.clone()], vec![going.clone()]));
+        let orders = told.each_mut().map(fixtures::orders);
+        assert_eq!(orders, [vec![Order::Pause], vec![Order::Pause], vec![]], "they are told at once");
+        marked.await.unwrap();
+        assert!(org.dir.run(&going).join(FROZEN).exists() && !org.dir.run(&paused).join(FROZEN).exists());
+
+        let_go(org, [going.clone()].iter());
+        assert_eq!(fixtures::orders(&mut told[0]), [Order::Resume]);
+    }
+
+    #[test]
+    fn after_a_crash_what_was_frozen_for_the_owner_alone_is_let_go() {
+        let (dir, did) = (tempfile::tempdir().unwrap(), fixtures::did('a'));
+        let id = format!("{:026}", 1).parse().unwrap();
+        let run = new_run(id, Class::Agent, "demo".parse().unwrap(), did.clone(), did, Timestamp(0));
+        let frozen = Run { state: RunState::Working, paused: true, ..run };
         assert!(!is_let_go(dir.path(), &frozen), "a person paused it");
         mark(&frozen.id, dir.path());
         assert!(is_let_go(dir.path(), &frozen));

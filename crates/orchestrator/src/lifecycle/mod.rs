@@ -45,7 +45,7 @@ pub(crate) use asked::ask_to_end;
 pub(crate) use checkpoints::{drop_merged, keep as keep_checkpoints, prune as prune_checkpoints};
 pub use driven::Driven;
 pub(crate) use end::take_up_again;
-pub(crate) use evict::{Evicting, evict};
+pub(crate) use evict::{Evicting, evict, freeze, let_go};
 pub(crate) use give_way::give_way;
 pub(crate) use gone::{amiss, forget_gone, gone_there};
 pub(crate) use handed::Handed;

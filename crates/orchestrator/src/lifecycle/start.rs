@@ -9,6 +9,7 @@ use crate::{
     data_dir::fresh_folder,
     gateway::{self, Call, Parts, Patience, Route},
     host::{Ended, Live, Welcome},
+    lending::guests,
     limits,
     org::Org,
     picture,
@@ -87,6 +88,7 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     let told = told(&folder).ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
     live.welcome.send_replace(Some(told));
     live.ended.send_replace(ended_before(&live)?);
+    live.note_paused(run.paused);
     // Only the runner that has the run's key is the run's.
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.
@@ -131,12 +133,13 @@ fn ended_before(live: &Live) -> Result<Option<Ended>, Problem> {
 
 async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mpsc::Receiver<RunnerEvent>, Board), Over> {
     let wanted = run.clone();
-    let (board, agent, manifest, log) = org
+    let (board, agent, manifest, log, works_for) = org
         .blocking(move |org| {
             let (manifest, _) = manifest(org, &wanted)?;
             let board = Board::read_at(org, &org.project(Some(&wanted.project))?, manifest.work.definitions().clone())?;
             let agent = wanted.agent.as_ref().map(|name| agent(org, name)).transpose()?;
-            Ok((board, agent, manifest, org.store.run_log(&wanted.id)?))
+            let works_for = guests::works_for(&wanted, |id| org.store.get(kind::RUN, id.as_str()))?;
+            Ok((board, agent, manifest, org.store.run_log(&wanted.id)?, works_for))
         })
         .await?;
     let foreign = run.requester != org.device;
@@ -148,7 +151,7 @@ async fn open(org: &Arc<Org>, run: &Run, token: String) -> Result<(Arc<Live>, mp
     if let Some(RunnerJob::Agent(job)) = told.map(|spec| spec.job) {
         context.set_brief(job.prompt);
     }
-    let (live, reports) = Live::new(run.id.clone(), token, log, route, away, context);
+    let (live, reports) = Live::new(run.id.clone(), works_for, token, log, route, away, context);
     Ok((live, reports, board))
 }
 
@@ -253,6 +256,7 @@ impl Drive {
                 }
             }
         }
+        paused.into_iter().for_each(|paused| self.live.note_paused(paused));
         let id = || run.id.clone();
         let known = |id: &String| run.questions.iter().any(|q| q.id == *id);
         let answered = run.questions.iter().filter(|q| !open.contains_key(&q.id));

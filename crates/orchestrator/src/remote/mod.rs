@@ -10,6 +10,7 @@
 //! Saved work that moves between the two: `checkpoint`.
 //! Executing: `service` takes the calls of others, `turns` bounds what is done for each at once, `bring` fetches the repository, `mandate`
 //! gets the delegation, `facts` tells, `away` finds the run's gateway. Standing in for another device of the member: `standby`.
+//! While this device only opens, `opening` refuses them all.
 //!
 //! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
 //! runs between others when somebody wants to see one (`log`).
@@ -35,6 +36,7 @@ mod members;
 mod merge;
 mod missed;
 mod neighbours;
+mod opening;
 mod port;
 mod reach;
 mod refusals;
@@ -64,6 +66,7 @@ pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_asking, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use neighbours::keep_connected;
+pub(crate) use opening::say_opening;
 pub(crate) use port::{choose, choose_gossip, not_here, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
@@ -81,7 +84,7 @@ use proto::mesh::mesh_client::MeshClient;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
     time::Duration,
 };
@@ -99,6 +102,8 @@ pub struct Remote {
     /// The org as it was read last, together with `known`: calls are judged by it, so that none of them waits for git.
     state: RwLock<Arc<OrgState>>,
     address: OnceLock<SocketAddr>,
+    /// The port at which it does, where others were told there that this device was only opening.
+    early: Mutex<Option<TcpListener>>,
     /// The gateways of runs that others execute for us.
     routes: Mutex<HashMap<RunId, Arc<Route>>>,
     /// Runs that another device of the member asked for, and for which this one stands in.
@@ -155,6 +160,7 @@ impl Remote {
             known,
             state: RwLock::new(Arc::new(state)),
             address: OnceLock::new(),
+            early: Mutex::default(),
             routes: Mutex::default(),
             served: Mutex::default(),
             asking: Mutex::default(),

@@ -1,6 +1,6 @@
 //! The port at which this device accepts the others of its org.
 
-use super::service;
+use super::{lock, service};
 use crate::{
     data_dir::{OrgDir, write_private},
     machine::Listens,
@@ -15,6 +15,7 @@ use std::{
     path::Path,
     sync::Arc,
 };
+use tokio::net::TcpListener;
 
 /// The port on which devices usually accept each other.
 const PORT: u16 = 7421;
@@ -26,9 +27,11 @@ const GOSSIP_PORT: u16 = 7422;
 /// # Errors
 /// When the address cannot be used.
 pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
-    let (dir, asked) = (org.dir.clone(), org.options.listens.mesh);
-    let wanted = crate::org::blocking(move || choose(&dir, asked)).await?;
-    let listener = mesh::accept_at(wanted).await.map_err(|e| refused(wanted, &e))?;
+    let early = lock(&org.remote.early).take();
+    let listener = match early {
+        Some(listener) => TcpListener::from_std(listener).map_err(Problem::internal)?,
+        None => listen(&org.dir, org.options.listens.mesh).await?,
+    };
     let address = listener.local_addr().map_err(Problem::internal)?;
     if !mesh::is_here(address.ip()) {
         tracing::warn!(%address, "this machine does not have the address at which it is to accept other devices; they reach it once it does");
@@ -47,6 +50,16 @@ pub(crate) async fn open(org: &Arc<Org>) -> Result<(), Problem> {
         network.connections().cut_unless(|_| false);
     });
     Ok(())
+}
+
+/// Listens where this device accepts others.
+///
+/// # Errors
+/// When the address cannot be used.
+pub(super) async fn listen(dir: &OrgDir, asked: Option<SocketAddr>) -> Result<TcpListener, Problem> {
+    let dir = dir.clone();
+    let wanted = crate::org::blocking(move || choose(&dir, asked)).await?;
+    mesh::accept_at(wanted).await.map_err(|e| refused(wanted, &e))
 }
 
 /// The address at which this device accepts others: the one that was asked for, else that of the last time, else the usual port of

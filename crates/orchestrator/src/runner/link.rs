@@ -7,7 +7,7 @@ use domain::{
     Problem, RunId,
     run::{Order, RunnerEvent},
 };
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use identity::Secret;
 use proto::run::{
     Beat, Event, Hello, HostMessage, Reply, RunnerMessage, SignRequest, Signature, Welcome, host_message, run_client::RunClient,
@@ -19,9 +19,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Streaming, metadata::MetadataValue, transport::Channel};
+use tonic::{Request, Status, Streaming, metadata::MetadataValue, transport::Channel};
 
 /// Where the host is, and who we are.
 #[derive(Clone, Debug)]
@@ -165,6 +169,21 @@ impl Buffer {
     fn empty(&self) -> bool {
         self.unacked.is_empty() && self.outbox.is_empty()
     }
+
+    /// Whether something was not sent yet on the present connection.
+    fn pending(&self) -> bool {
+        !self.outbox.is_empty() || self.unacked.len() > self.sent
+    }
+
+    /// The next of it, which counts as sent from then on.
+    fn take_next(&mut self) -> Option<RunnerMessage> {
+        if let Some(message) = self.outbox.pop_front() {
+            return Some(message);
+        }
+        let event = self.unacked.get(self.sent).cloned()?;
+        self.sent += 1;
+        Some(RunnerMessage { kind: Some(runner_message::Kind::Event(event)) })
+    }
 }
 
 impl Link {
@@ -266,36 +285,35 @@ impl Link {
         if let Some(first) = welcome.take() {
             let _ = first.send(hail);
         }
+        self.speak(outgoing, incoming).await
+    }
+
+    /// Sends what there is to send, and takes what the host wants. An order to freeze waits for no host that is slow to take reports.
+    async fn speak(
+        &self,
+        outgoing: &mpsc::Sender<RunnerMessage>,
+        mut incoming: impl Stream<Item = Result<HostMessage, Status>> + Unpin,
+    ) -> Option<()> {
         let mut beat = tokio::time::interval(limits::HEARTBEAT_EVERY);
         loop {
-            self.send_pending(outgoing).await?;
+            let pending = self.buffer().pending();
             tokio::select! {
-                _ = beat.tick() => outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Beat(Beat {})) }).await.ok()?,
                 message = incoming.next() => match message {
                     Some(Ok(HostMessage { kind: Some(kind) })) => self.take(kind),
                     _ => return None,
                 },
-                () = self.shared.wake.notified() => {}
-            }
-        }
-    }
-
-    async fn send_pending(&self, outgoing: &mpsc::Sender<RunnerMessage>) -> Option<()> {
-        loop {
-            let next = {
-                let mut buffer = self.buffer();
-                if let Some(message) = buffer.outbox.pop_front() {
-                    Some(message)
-                } else if let Some(event) = buffer.unacked.get(buffer.sent).cloned() {
-                    buffer.sent += 1;
-                    Some(RunnerMessage { kind: Some(runner_message::Kind::Event(event)) })
-                } else {
-                    None
+                room = outgoing.reserve(), if pending => {
+                    let room = room.ok()?;
+                    if let Some(message) = self.buffer().take_next() {
+                        room.send(message);
+                    }
                 }
-            };
-            match next {
-                Some(message) => outgoing.send(message).await.ok()?,
-                None => return Some(()),
+                // Where there is no room for it, what waits there says as much.
+                _ = beat.tick() => match outgoing.try_send(RunnerMessage { kind: Some(runner_message::Kind::Beat(Beat {})) }) {
+                    Ok(()) | Err(TrySendError::Full(_)) => {}
+                    Err(TrySendError::Closed(_)) => return None,
+                },
+                () = self.shared.wake.notified(), if !pending => {}
             }
         }
     }
@@ -366,7 +384,7 @@ impl Link {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use futures::FutureExt;
+    use futures::{FutureExt, stream};
     use std::time::Duration;
 
     fn address(socket: PathBuf, org_lock: PathBuf) -> Address {
@@ -433,6 +451,22 @@ mod tests {
         link.report_at_once(&RunnerEvent::Resumed);
         let last = link.buffer().unacked.back().map(|event| (event.seq, event.json.clone()));
         assert_eq!(last, Some((limits::UNACKED_MAX as u64 + 1, report::encode(&RunnerEvent::Resumed))));
+    }
+
+    #[tokio::test]
+    async fn an_order_to_freeze_is_heard_though_the_host_takes_no_reports() {
+        let (link, mut wanted) = link();
+        let (outgoing, _host) = mpsc::channel(1);
+        (0..9).for_each(|_| link.report_at_once(&RunnerEvent::Resumed));
+        let order = proto::run::Order { id: 1, json: r#"{"order":"pause"}"#.into() };
+        let order = Ok::<_, Status>(HostMessage { kind: Some(host_message::Kind::Order(order)) });
+        let incoming = stream::iter([order]).chain(stream::pending());
+        tokio::select! {
+            _ = link.speak(&outgoing, incoming) => unreachable!("the connection stays"),
+            heard = tokio::time::timeout(Duration::from_secs(10), wanted.recv()) => {
+                assert!(matches!(heard, Ok(Some(Wanted::Order(1, Order::Pause, _)))), "{heard:?}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use mesh::{problem, spoken};
 use proto::mesh::{JournalEvents, JournalPiece, JournalRequest, mesh_client::MeshClient};
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use store::{Incarnation, Piece, Point, Refused, Seq};
@@ -133,6 +133,8 @@ async fn follow(org: Arc<Org>, device: Did) {
         tokio::select! {
             () = from_others(&org, &copied) => {}
             () = back(&org, &device, if refused { limits::JOURNAL_REFUSED_PAUSE } else { pause }) => {}
+            // A device that finds its journal put back mends it and starts anew: it is not away for longer than that takes.
+            () = begun_anew(&copied, || incarnation_of(&org, &device)), if refused => {}
         }
     }
 }
@@ -146,6 +148,22 @@ async fn back(org: &Arc<Org>, device: &Did, first: Duration) {
             return;
         }
     }
+}
+
+/// Resolves when the device says that its journal goes on as a later incarnation than the one of which something was refused.
+async fn begun_anew<F: Future<Output = Result<u64, Problem>>>(copied: &Copied, incarnation: impl Fn() -> F) {
+    let refused = copied.told_incarnation.load(Ordering::Relaxed);
+    loop {
+        tokio::time::sleep(limits::JOURNAL_TURN).await;
+        if incarnation().await.is_ok_and(|now| now > refused) {
+            return;
+        }
+    }
+}
+
+/// The incarnation in which a device's own journal is now. Nothing of the journal follows the place after which is asked.
+async fn incarnation_of(org: &Org, device: &Did) -> Result<u64, Problem> {
+    Ok(first_of(org, device, device, place(u64::MAX, u64::MAX)).await?.last_incarnation)
 }
 
 /// Takes what others have of the journal of a device that is away, one after the other, again and again.
@@ -215,6 +233,7 @@ pub(super) async fn once(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, told:
         };
         if own {
             copied.live(true);
+            copied.told_incarnation.store(message.last_incarnation, Ordering::Relaxed);
         }
         let end = place(message.last_incarnation, message.last_seq);
         if take(org, copied, from, &mut waiting, message).await? == fork::End::Other {
@@ -356,8 +375,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::fixtures;
+    use std::{cell::RefCell, future::ready};
     use store::JournalCopy;
     use tokio::time::{Instant, timeout};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_was_refused_is_followed_as_soon_as_its_device_mended_it() {
+        let (dir, device) = (tempfile::tempdir().unwrap(), identity::Key::from_seed(&[1; 32]).did());
+        let copied = Copied::of(JournalCopy::open(dir.path(), &device).unwrap());
+        copied.told_incarnation.store(2, Ordering::Relaxed);
+        // It goes on as before, starts anew, and is back.
+        let said = RefCell::new(vec![Ok(3), Err(Problem::unavailable("It is away.")), Ok(2)]);
+        let begun = Instant::now();
+        begun_anew(&copied, || ready(said.borrow_mut().pop().unwrap())).await;
+        assert!(said.borrow().is_empty(), "{said:?}");
+        assert!(begun.elapsed() < limits::JOURNAL_REFUSED_PAUSE / 2, "{:?}", begun.elapsed());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_device_that_takes_the_call_for_a_journal_and_says_nothing_is_waited_for_a_while_only() {

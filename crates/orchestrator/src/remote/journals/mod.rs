@@ -30,7 +30,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -64,6 +64,8 @@ pub(crate) struct Copied {
     summed_up: Mutex<Option<Arc<SummedUp>>>,
     /// Whether it is followed at the device itself now.
     live: AtomicBool,
+    /// The incarnation in which the device said last that its journal is.
+    told_incarnation: AtomicU64,
     /// Where `known` is kept, and when it was written last.
     file: PathBuf,
     noted: Mutex<Option<Instant>>,
@@ -211,8 +213,8 @@ impl Copied {
     fn of(journal: JournalCopy) -> Self {
         let file = journal.dir().join("known.json");
         let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let (known, live) = (Mutex::new(known), AtomicBool::new(false));
-        Self { journal, known, summed_up: Mutex::default(), live, file, noted: Mutex::default() }
+        let (known, live, told_incarnation) = (Mutex::new(known), AtomicBool::new(false), AtomicU64::default());
+        Self { journal, known, summed_up: Mutex::default(), live, told_incarnation, file, noted: Mutex::default() }
     }
 
     /// Whose it is, and how far that can be relied on: what everything that is known from it is marked with.
