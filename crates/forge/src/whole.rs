@@ -50,13 +50,13 @@ impl Forge {
     /// # Errors
     /// When that cannot be told just now, also because the commit on which it stands cannot be read.
     pub fn look_at_checkpoint(&self, rid: &Rid, run: &RunId, commit: &Oid, look: Look) -> Result<OnDisk, Problem> {
-        let wanted = convert::git_oid(commit.as_str())?;
+        let (wanted, id) = (convert::git_oid(commit.as_str())?, convert::repo_id(rid)?);
         // Reading all of one that is large takes long: whoever saves work meanwhile does not wait for that.
-        if let Ok(Some(whole)) = self.named_whole(rid, run, look) {
+        if let Ok(Some(whole)) = self.reading.turn(id, *self.device_key(), || self.named_whole(rid, run, look)) {
             return Ok(whole);
         }
         // Nobody may remove anything meanwhile: what was missing may just have been dropped.
-        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        self.saving.turn(id, *self.device_key(), || {
             if !is_there(&self.checkpoints_path(rid)).told(UNREAD)? {
                 return Ok(OnDisk::Nothing);
             }
