@@ -44,8 +44,8 @@ pub enum Look {
 }
 
 impl Forge {
-    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that has lost its name alone, it gets its name
-    /// back.
+    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that has lost its name alone, it gets its
+    /// name back.
     ///
     /// # Errors
     /// When that cannot be told just now, also because the commit on which it stands cannot be read.
@@ -93,8 +93,8 @@ impl Forge {
         Ok(if flaw.is_none() { Some(OnDisk::Whole(convert::oid(id)?)) } else { None })
     }
 
-    /// Gives a run's checkpoint, which is this commit as far as is known, its name back where it has none any more. What no name leads to is
-    /// removed with the next checkpoint that goes, whole or not.
+    /// Gives a run's checkpoint, which is this commit as far as is known, its name back where it has none any more. What no name leads to
+    /// is removed with the next checkpoint that goes, whole or not.
     ///
     /// # Errors
     /// When its name cannot be read, or not be written.
@@ -220,7 +220,7 @@ fn name_of(run: &RunId) -> String {
     format!("{CHECKPOINTS}/{run}")
 }
 
-/// What the name of a run's checkpoint stands for, once that has it back: one that is on the disk, whole or damaged, may have lost it alone.
+/// What the name of a run's checkpoint stands for, once that has it back: one that is on the disk, whole or damaged, may have lost it.
 fn named_again(kept: &Repository, run: &RunId, wanted: git2::Oid) -> Result<Named, Problem> {
     let name = name_of(run);
     let named = Named::of(kept, &name)?;

@@ -231,8 +231,8 @@ pub(super) fn take_up(org: &Org, run: &Run) -> Result<bool, Problem> {
     decided.map(|_| true)
 }
 
-/// What is to be written down of a run whose checkpoint is here again, and nowhere else as far as is known: facts of this device, and, where
-/// the run was executed by another, one that it told. Else nothing would go on from what is only a copy.
+/// What is to be written down of a run whose checkpoint is here again, and nowhere else as far as is known: a fact of this device, and,
+/// where another executed the run, one that it told. Else nothing would go on from what is only a copy.
 fn there_again(run: &Run, commit: &Oid) -> Vec<Fact> {
     let saved = || Body::RunCheckpointed { run: run.id.clone(), commit: commit.clone() };
     let there = run.told.clone().map(|told| (saved(), Some(told)));
