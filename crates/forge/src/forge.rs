@@ -38,6 +38,8 @@ pub struct Forge {
     pub(crate) queue: Queue,
     /// Who writes to the checkpoints of a project, which may take long: nobody publishes there, so they have turns of their own.
     pub(crate) saving: Queue,
+    /// Who reads the checkpoints of a project whole, which takes long: once for all who want to know, and held up by nobody who saves.
+    pub(crate) reading: Queue,
     /// Checkpoints that were read whole since the start, and could be used since.
     pub(crate) whole: Mutex<HashSet<git2::Oid>>,
     pub(crate) running: Mutex<Option<Running>>,
@@ -120,6 +122,7 @@ impl Forge {
             node,
             queue,
             saving: Queue::default(),
+            reading: Queue::default(),
             whole: Mutex::default(),
             running,
             seen,

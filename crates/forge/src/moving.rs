@@ -222,6 +222,7 @@ impl Incoming {
     pub fn finish(self, commit: &Oid) -> Result<Arrived, Problem> {
         let id = convert::git_oid(commit.as_str())?;
         let checkpoint = read_checkpoint(&self.repo, id).map_err(|problem| bad(problem.to_string()))?;
+        self.nothing_else(id, &checkpoint)?;
         let base = tree_of(&self.repo, convert::git_oid(checkpoint.base.as_str())?)?;
         let odb = self.repo.odb().told("The checkpoint cannot be read.")?;
         let mut checked = Checked { repo: &self.repo, odb, entries: 0, paths: 0, bytes: 0 };
@@ -232,6 +233,17 @@ impl Incoming {
             checked.laid(None, session)?;
         }
         Ok(Arrived { path: self.path, checkpoint })
+    }
+
+    /// Checks that this commit stands on one other, and holds the folders of a checkpoint and nothing else: what is not checked here, and
+    /// need not be there, would be missed whenever it is looked at.
+    fn nothing_else(&self, id: git2::Oid, checkpoint: &Checkpoint) -> Result<(), Problem> {
+        let what = "The checkpoint cannot be read.";
+        let commit = self.repo.find_commit(id).told(what)?;
+        let root = commit.tree().told(what)?;
+        let folders = 1 + usize::from(checkpoint.session.is_some());
+        let plain = commit.parent_count() == 1 && root.len() == folders && root.iter().all(|entry| entry.filemode() == 0o040_000);
+        if plain { Ok(()) } else { Err(bad("It holds more than the files of a run.")) }
     }
 }
 

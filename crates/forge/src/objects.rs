@@ -14,7 +14,7 @@ const COMPARED_BYTES: usize = 64 * 1024;
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 /// Copies loose objects, each at once and durably. Objects are named by their content, so one that is there is the same, unless the disk
-/// broke it: then it gives way.
+/// broke one of the two: that which is what its name says stays, or comes.
 pub(crate) fn copy_objects(from: &Path, to: &Path) -> io::Result<()> {
     for folder in fs::read_dir(from)? {
         let folder = folder?;
@@ -35,6 +35,11 @@ pub(crate) fn copy_objects(from: &Path, to: &Path) -> io::Result<()> {
             // Two runs may bring the same object at once, each by a draft of its own.
             let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
             let draft = into.join(format!("tmp_obj_{}_{number}", std::process::id()));
+            // Those of a run are not synced: after a power cut it may be they that are cut off.
+            let id = format!("{}{}", name.to_string_lossy(), object.file_name().to_string_lossy());
+            if fs::symlink_metadata(&place).is_ok() && !holds(&object.path(), &id, &draft.with_extension("alone"))? {
+                continue;
+            }
             fs::copy(object.path(), &draft)?;
             let file = File::open(&draft)?;
             file.set_permissions(fs::Permissions::from_mode(0o444))?;
@@ -47,6 +52,23 @@ pub(crate) fn copy_objects(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a file can be read, and holds the object of this name. That is looked at in a folder of its own, `alone`, where git finds no
+/// other of that name.
+fn holds(file: &Path, id: &str, alone: &Path) -> io::Result<bool> {
+    let (Ok(bytes), Ok(oid), 40) = (fs::read(file), git2::Oid::from_str(id), id.len()) else { return Ok(false) };
+    let folder = alone.join(&id[..2]);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(&id[2..]), bytes)?;
+    let read = || -> Result<(), git2::Error> {
+        let odb = git2::Odb::new()?;
+        odb.add_disk_alternate(&alone.to_string_lossy())?;
+        odb.read(oid).map(drop)
+    };
+    let held = read().is_ok();
+    fs::remove_dir_all(alone)?;
+    Ok(held)
 }
 
 /// Whether both can be read, and hold the same.
@@ -74,25 +96,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_that_the_disk_broke_gives_way_and_one_that_is_the_same_stays() {
+    fn an_object_that_the_disk_broke_gives_way_and_one_that_is_in_order_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-        let object = format!("ab/{}", "c".repeat(38));
-        let long = vec![7; 2 * COMPARED_BYTES + 1];
+        let (from, to) = (dir.path().join("from/objects"), dir.path().join("to"));
+        let made = git2::Repository::init_bare(dir.path().join("from")).unwrap();
+        // What does not get smaller, so that the file is longer than what is compared at once.
+        let mut seed = 1u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            seed.to_be_bytes()[0]
+        })
+        .take(3 * COMPARED_BYTES)
+        .collect();
+        let id = made.blob(&noise).unwrap().to_string();
+        let object = format!("{}/{}", &id[..2], &id[2..]);
+        let long = fs::read(from.join(&object)).unwrap();
+        assert!(long.len() > COMPARED_BYTES + 1);
         let mut other = long.clone();
-        other[COMPARED_BYTES] = 8;
-        fs::create_dir_all(from.join("ab")).unwrap();
-        fs::write(from.join(&object), &long).unwrap();
-        fs::create_dir_all(to.join("ab")).unwrap();
-        for broken in [long[..9].to_vec(), vec![], other] {
-            fs::write(to.join(&object), broken).unwrap();
+        other[COMPARED_BYTES] ^= 1;
+        let broken = [long[..9].to_vec(), vec![], other];
+        let lay = |below: &Path, bytes: &[u8]| {
+            // Nobody may write to one that was copied.
+            let _ = fs::remove_file(below.join(&object));
+            fs::write(below.join(&object), bytes).unwrap();
+        };
+        fs::create_dir_all(to.join(&id[..2])).unwrap();
+        for broken in &broken {
+            lay(&to, broken);
             copy_objects(&from, &to).unwrap();
             assert_eq!(fs::read(to.join(&object)).unwrap(), long);
-            fs::remove_file(to.join(&object)).unwrap();
         }
-        copy_objects(&from, &to).unwrap();
         let written = fs::metadata(to.join(&object)).unwrap().modified().unwrap();
         copy_objects(&from, &to).unwrap();
         assert_eq!(fs::metadata(to.join(&object)).unwrap().modified().unwrap(), written, "it is not written again");
+        for broken in &broken {
+            lay(&from, broken);
+            copy_objects(&from, &to).unwrap();
+            assert_eq!(fs::read(to.join(&object)).unwrap(), long, "what a crash cut off takes no sound one's place");
+        }
+        assert_eq!(fs::read_dir(to.join(&id[..2])).unwrap().count(), 1, "nothing is left of looking");
     }
 }

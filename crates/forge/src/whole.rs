@@ -44,20 +44,24 @@ pub enum Look {
 }
 
 impl Forge {
-    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that is whole and its name alone was lost,
-    /// it gets its name back.
+    /// What the disk has of a run's checkpoint, which is this commit as far as is known. Where that has lost its name alone, it gets its
+    /// name back.
     ///
     /// # Errors
     /// When that cannot be told just now, also because the commit on which it stands cannot be read.
     pub fn look_at_checkpoint(&self, rid: &Rid, run: &RunId, commit: &Oid, look: Look) -> Result<OnDisk, Problem> {
-        let wanted = convert::git_oid(commit.as_str())?;
-        // Nobody may remove anything meanwhile.
-        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
+        let (wanted, id) = (convert::git_oid(commit.as_str())?, convert::repo_id(rid)?);
+        // Reading all of one that is large takes long: whoever saves work meanwhile does not wait for that.
+        if let Ok(Some(whole)) = self.reading.turn(id, *self.device_key(), || self.named_whole(rid, run, look)) {
+            return Ok(whole);
+        }
+        // Nobody may remove anything meanwhile: what was missing may just have been dropped.
+        self.saving.turn(id, *self.device_key(), || {
             if !is_there(&self.checkpoints_path(rid)).told(UNREAD)? {
                 return Ok(OnDisk::Nothing);
             }
-            let (kept, name) = (self.checkpoints(rid)?, format!("{CHECKPOINTS}/{run}"));
-            let named = Named::of(&kept, &name)?;
+            let kept = self.checkpoints(rid)?;
+            let named = named_again(&kept, run, wanted)?;
             let mut flaw = None;
             if let Named::Commit(id) = named {
                 flaw = self.flaw(&kept, rid, id, look)?;
@@ -67,7 +71,7 @@ impl Forge {
             }
             if named != Named::Commit(wanted) {
                 match self.flaw(&kept, rid, wanted, look)? {
-                    None => return name_again(&kept, &name, &named, wanted).map(|()| OnDisk::Whole(commit.clone())),
+                    None => return name_again(&kept, &name_of(run), named, wanted).map(|()| OnDisk::Whole(commit.clone())),
                     Some(other) => flaw = flaw.or(Some(other)),
                 }
                 if named == Named::Nothing && !is_there(&loose(&kept.path().join("objects"), wanted)).told(UNREAD)? {
@@ -76,6 +80,37 @@ impl Forge {
             }
             Ok(OnDisk::Damaged(flaw.unwrap_or_default()))
         })
+    }
+
+    /// The checkpoint that has the name of this run's, if it is whole.
+    fn named_whole(&self, rid: &Rid, run: &RunId, look: Look) -> Result<Option<OnDisk>, Problem> {
+        if !is_there(&self.checkpoints_path(rid)).told(UNREAD)? {
+            return Ok(None);
+        }
+        let kept = self.checkpoints(rid)?;
+        let Named::Commit(id) = Named::of(&kept, &name_of(run))? else { return Ok(None) };
+        let flaw = self.flaw(&kept, rid, id, look)?;
+        Ok(if flaw.is_none() { Some(OnDisk::Whole(convert::oid(id)?)) } else { None })
+    }
+
+    /// Gives a run's checkpoint, which is this commit as far as is known, its name back where it has none any more. What no name leads to
+    /// is removed with the next checkpoint that goes, whole or not.
+    ///
+    /// # Errors
+    /// When its name cannot be read, or not be written.
+    pub fn name_checkpoint(&self, rid: &Rid, run: &RunId, commit: &Oid) -> Result<(), Problem> {
+        let wanted = convert::git_oid(commit.as_str())?;
+        self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
+            if !is_there(&self.checkpoints_path(rid)).told(UNREAD)? {
+                return Ok(());
+            }
+            named_again(&self.checkpoints(rid)?, run, wanted).map(drop)
+        })
+    }
+
+    /// Whether this checkpoint was read whole already, and could be used since: then it is looked through in a moment.
+    pub fn was_whole(&self, commit: &Oid) -> bool {
+        convert::git_oid(commit.as_str()).is_ok_and(|id| lock(&self.whole).contains(&id))
     }
 
     /// The next look at this checkpoint reads all of it: it could not be used.
@@ -115,7 +150,7 @@ impl Forge {
         let what = "What is left of a damaged checkpoint could not be copied.";
         let wanted = convert::git_oid(commit.as_str())?;
         self.saving.turn(convert::repo_id(rid)?, *self.device_key(), || {
-            let (kept, name) = (self.checkpoints(rid)?, format!("{CHECKPOINTS}/{run}"));
+            let (kept, name) = (self.checkpoints(rid)?, name_of(run));
             let (mut its, mut others) = (HashSet::new(), HashSet::new());
             names(&kept, wanted, &mut its);
             for found in kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)? {
@@ -146,7 +181,7 @@ impl Forge {
                 return Ok(());
             }
             let kept = self.checkpoints(rid)?;
-            match kept.find_reference(&format!("{CHECKPOINTS}/{run}")) {
+            match kept.find_reference(&name_of(run)) {
                 Ok(mut found) if found.target() == Some(id) => found.delete().told(what),
                 _ => Ok(()),
             }
@@ -181,13 +216,27 @@ impl Named {
     }
 }
 
+fn name_of(run: &RunId) -> String {
+    format!("{CHECKPOINTS}/{run}")
+}
+
+/// What the name of a run's checkpoint stands for, once that has it back: one that is on the disk, whole or damaged, may have lost it.
+fn named_again(kept: &Repository, run: &RunId, wanted: git2::Oid) -> Result<Named, Problem> {
+    let name = name_of(run);
+    let named = Named::of(kept, &name)?;
+    if matches!(named, Named::Commit(_)) || kept.find_commit(wanted).is_err() {
+        return Ok(named);
+    }
+    name_again(kept, &name, named, wanted).map(|()| Named::Commit(wanted))
+}
+
 /// Gives a checkpoint its name back.
-fn name_again(kept: &Repository, name: &str, named: &Named, id: git2::Oid) -> Result<(), Problem> {
+fn name_again(kept: &Repository, name: &str, named: Named, id: git2::Oid) -> Result<(), Problem> {
     let what = "A checkpoint that has lost its name could not be named again.";
-    if *named == Named::Broken {
+    if named == Named::Broken {
         fs::remove_file(kept.path().join(name)).told(what)?;
     }
-    tracing::warn!(name, checkpoint = %id, "a checkpoint is whole, and its name was not: it is named again");
+    tracing::warn!(name, checkpoint = %id, "a checkpoint had another name than it is known by, or none: it is named again");
     locked_ref(|| kept.reference(name, id, true, "checkpoint").map(drop)).told(what)
 }
 

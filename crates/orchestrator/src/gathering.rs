@@ -37,10 +37,14 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         leave_once(org, run, &nearest, format!("The device that asked for it does not belong to the org any more. {next}"));
     }
     let Some(earlier) = usable else { return Ok(true) };
-    if let Some(why) = lifecycle::forget_gone(org, &earlier).await? {
-        if earlier.device.as_ref() == Some(&org.device) {
-            leave_once(org, run, &earlier, why);
-        }
+    if earlier.held.as_ref().is_some_and(|held| !org.forge.was_whole(held)) {
+        // All of it is read, which may take long: that holds up nobody else.
+        let wanted = run.clone();
+        let looking = placing::in_background(org, run, |org| async move { is_lost(&org, &wanted, &earlier).await.map(drop) });
+        wake_after(org, looking);
+        return Ok(false);
+    }
+    if is_lost(org, run, &earlier).await? {
         // What was drafted names it still.
         org.wake.notify_one();
         return Ok(false);
@@ -56,6 +60,15 @@ pub(crate) async fn gathered(org: &Arc<Org>, run: &Run) -> Result<bool, Problem>
         wake_after(org, gathering);
     }
     Ok(asked_lately)
+}
+
+/// Whether the disk lost the saved work that lies here by the journal: then that says so by now.
+async fn is_lost(org: &Arc<Org>, run: &Run, earlier: &Run) -> Result<bool, Problem> {
+    let Some(why) = lifecycle::forget_gone(org, earlier).await? else { return Ok(false) };
+    if earlier.device.as_ref() == Some(&org.device) {
+        leave_once(org, run, earlier, why);
+    }
+    Ok(true)
 }
 
 /// Whether the device of the run before, which was given up, is to be asked first, now that a device is to be asked for this run: its copy

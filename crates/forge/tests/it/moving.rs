@@ -144,9 +144,15 @@ impl Forged {
 
     /// The checkpoint with this folder as its worktree.
     fn finish(mut self, work: &Oid) -> Result<Arrived, Problem> {
-        let root = self.tree(&[("40000", "work", work)]);
+        let (root, base) = (self.tree(&[("40000", "work", work)]), self.base.clone());
+        self.finish_upon(&root, &[&base])
+    }
+
+    /// The checkpoint that is this folder, on these commits.
+    fn finish_upon(mut self, root: &Oid, parents: &[&Oid]) -> Result<Arrived, Problem> {
         let who = "meshwork <checkpoint@meshwork.invalid> 0 +0000";
-        let raw = format!("tree {root}\nparent {}\nauthor {who}\ncommitter {who}\n\nCheckpoint\n", self.base);
+        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+        let raw = format!("tree {root}\n{parents}author {who}\ncommitter {who}\n\nCheckpoint\n");
         let commit = self.incoming.write(ObjectKind::Commit, raw.as_bytes()).unwrap();
         self.incoming.finish(&commit)
     }
@@ -170,6 +176,38 @@ fn names_that_lead_out_of_the_worktree_are_refused() {
         let deep = forged.tree(&[("40000", name, &folder)]);
         assert_eq!(forged.finish(&deep).unwrap_err().kind, Kind::Invalid);
     }
+}
+
+/// Makes a root of a forged checkpoint, of its worktree and a file.
+type Root = fn(&mut Forged, &Oid, &Oid) -> Oid;
+
+/// Whether a checkpoint of this root is refused; `more` is a commit on which it stands too.
+fn is_refused(device: &Device, rid: &Rid, name: &str, root: Root, more: Option<&Oid>) -> bool {
+    let mut forged = Forged::begin(device, rid, name);
+    let file = forged.blob(b"x");
+    let work = forged.tree(&[("100644", "x", &file)]);
+    let (root, base) = (root(&mut forged, &work, &file), forged.base.clone());
+    let parents: Vec<&Oid> = std::iter::once(&base).chain(more).collect();
+    forged.finish_upon(&root, &parents).is_err_and(|problem| problem.kind == Kind::Invalid)
+}
+
+#[test]
+fn what_belongs_to_no_checkpoint_is_refused_beside_its_folders() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let plain: Root = |forged, work, _| forged.tree(&[("40000", "work", work)]);
+    let as_file: Root = |forged, work, _| forged.tree(&[("100644", "work", work)]);
+    let more: Root = |forged, work, file| forged.tree(&[("100644", "else", file), ("40000", "work", work)]);
+    let missing: Root = |forged, work, _| {
+        let none: Oid = "1".repeat(40).parse().unwrap();
+        forged.tree(&[("40000", "else", &none), ("40000", "work", work)])
+    };
+    assert!(!is_refused(&device, &rid, "plain.git", plain, None));
+    for (name, root) in [("as-file.git", as_file), ("more.git", more), ("missing.git", missing)] {
+        assert!(is_refused(&device, &rid, name, root, None), "{name}");
+    }
+    let nobodys: Oid = "1".repeat(40).parse().unwrap();
+    assert!(is_refused(&device, &rid, "commits.git", plain, Some(&nobodys)));
 }
 
 #[test]

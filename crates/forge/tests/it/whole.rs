@@ -174,6 +174,25 @@ fn a_checkpoint_that_lost_its_name_alone_gets_it_again() {
 }
 
 #[test]
+fn what_is_left_of_one_that_lost_its_name_too_stays_when_another_is_dropped() {
+    let saved = Saved::new();
+    let (forge, other) = (&saved.device.forge, "01J00000000000000000000001".parse::<RunId>().unwrap());
+    save(&saved.device, &saved.rid, &other, "other.git", "of another run\n");
+    let left = saved.object("work/a.txt");
+    fs::remove_file(saved.object("work/new/half.txt")).unwrap();
+    fs::remove_file(saved.name()).unwrap();
+    forge.name_checkpoint(&saved.rid, &run_id(), &saved.commit).unwrap();
+    forge.drop_checkpoint(&saved.rid, &other).unwrap();
+    assert!(left.exists());
+    assert_eq!(saved.flaw(Look::Through), "work/new/half.txt is missing");
+
+    // One that has another name by now keeps that.
+    let newer = save(&saved.device, &saved.rid, &run_id(), "newer.git", "more of it\n");
+    forge.name_checkpoint(&saved.rid, &run_id(), &saved.commit).unwrap();
+    assert_eq!(forge.checkpoint_of(&saved.rid, &run_id()).unwrap().unwrap().commit, newer);
+}
+
+#[test]
 fn what_is_left_of_a_damaged_checkpoint_is_copied_aside_and_stays_when_that_is_dropped() {
     let saved = Saved::new();
     let other: RunId = "01J00000000000000000000001".parse().unwrap();

@@ -53,14 +53,18 @@ pub(crate) async fn drop_merged(org: &Arc<Org>, task: &TaskRef) {
     told(dropped.await);
 }
 
-/// After a start: what a crash kept from being removed.
-pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
-    let held: Vec<RunId> = ended.iter().filter(|run| run.held.is_some()).map(|run| run.id.clone()).collect();
-    let looked = org.blocking(move |org| {
-        gone::look_over(org, &held);
+/// After a start, before any run goes on: what lost its name alone is not to be removed as of no use with the next checkpoint that goes.
+pub(super) async fn name_again(org: &Arc<Org>, runs: &[Run]) {
+    let held: Vec<(Run, Oid)> = runs.iter().filter_map(|run| Some((run.clone(), run.held.clone()?))).collect();
+    let named = org.blocking(move |org| {
+        gone::name_again(org, &held);
         Ok(())
     });
-    told(looked.await);
+    told(named.await);
+}
+
+/// After a start: what a crash kept from being removed.
+pub(super) async fn sweep(org: &Arc<Org>, ended: &[Run]) {
     for run in ended {
         if run.state == RunState::Done && run.from.is_some() {
             prune(org, &run.id).await;

@@ -88,18 +88,14 @@ fn in_words(gone: &[String], damaged: &[String], unread: &[String], aside: &[Str
     table.into_iter().filter_map(|(said, next)| Some((said?, next))).collect()
 }
 
-/// After a start: has the checkpoints of these runs that lost their names alone get them again, before anything is removed that has none.
-pub(super) fn look_over(org: &Org, runs: &[RunId]) {
-    let look = |id: &RunId| {
-        let run: Option<Run> = org.store.get(kind::RUN, id.as_str())?;
-        let held = run.as_ref().and_then(|run| Some((run, run.held.as_ref()?)));
-        held.map_or(Ok(()), |(run, held)| on_disk(org, run, held, Look::Over).map(drop))
-    };
-    for run in runs {
-        if let Err(problem) = look(run)
+/// After a start: has the checkpoints of these runs that lost their names get them again, before anything is removed that has none.
+pub(super) fn name_again(org: &Org, runs: &[(Run, Oid)]) {
+    for (run, held) in runs {
+        let named = org.project(Some(&run.project)).and_then(|project| org.forge.name_checkpoint(&project.rid, &run.id, held));
+        if let Err(problem) = named
             && problem.passes()
         {
-            tracing::warn!(%run, %problem, "whether what is saved of a run is on the disk cannot be seen now");
+            tracing::warn!(run = %run.id, %problem, "whether what is saved of a run has its name cannot be seen now");
         }
     }
 }
@@ -224,13 +220,23 @@ pub(super) fn take_up(org: &Org, run: &Run) -> Result<bool, Problem> {
         }
     };
     tracing::warn!(run = %run.id, checkpoint = %found.commit, "a checkpoint that was gone is on the disk again");
-    let event = org.event(&org.device, Body::RunCheckpointed { run: run.id.clone(), commit: found.commit });
+    let event =
+        |(body, told): Fact| Event { told: told.clone(), ..org.event(told.as_ref().map_or(&org.device, |told| &told.device), body) };
+    let events: Vec<Event> = there_again(run, &found.commit).into_iter().map(event).collect();
     let id = run.id.clone();
     let decided = org.store.append_if_blocking(move |view| {
         let dropped = view.get::<Run>(kind::RUN, id.as_str())?.is_some_and(|now| now.held.is_none());
-        Ok(if dropped { vec![event] } else { vec![] })
+        Ok(if dropped { events } else { vec![] })
     });
     decided.map(|_| true)
+}
+
+/// What is to be written down of a run whose checkpoint is here again, and nowhere else as far as is known: a fact of this device, and,
+/// where another executed the run, one that it told. Else nothing would go on from what is only a copy.
+fn there_again(run: &Run, commit: &Oid) -> Vec<Fact> {
+    let saved = || Body::RunCheckpointed { run: run.id.clone(), commit: commit.clone() };
+    let there = run.told.clone().map(|told| (saved(), Some(told)));
+    [(saved(), None)].into_iter().chain(there).collect()
 }
 
 /// Why this device's checkpoint of a run was dropped last. Looked for from the end: it is seldom needed, and seldom long ago.
@@ -302,6 +308,18 @@ mod tests {
         assert_eq!(now(&own, &older_there), (Some(older.clone()), Some(older.clone())), "an older one is better than none");
         assert_eq!(now(&elsewhere, &OnDisk::Nothing), (Some(last.clone()), None), "it may be there");
         assert_eq!(now(&elsewhere, &older_there), (Some(last.clone()), Some(older)), "it may be there");
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_on_the_disk_again_is_gone_on_from_wherever_it_was_made() {
+        let last = oid("2");
+        let own = Run { checkpoint: None, held: None, ..evicted(&last) };
+        let elsewhere = Run { told: told(2, 7), ..own.clone() };
+        for run in [own, elsewhere] {
+            let now = after(&run, there_again(&run, &last));
+            assert_eq!((now.checkpoint, now.held), (Some(last.clone()), Some(last.clone())));
+            assert_eq!(now.told, run.told);
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
         return Ok(());
     }
     sandbox::sweep();
+    let known: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
+    checkpoints::name_again(org, &known).await;
     reconcile::reconcile_all(org).await;
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());

@@ -130,7 +130,7 @@ async fn still_here(org: &Arc<Org>, from: &SavedWork, caller: &Did) -> Result<()
     let earlier = org.store.get::<Run>(kind::RUN, from.run.as_str())?;
     let none = Problem::not_found(format!("The device that asked for the run does not have its checkpoint {} either.", from.commit));
     let Some(earlier) = earlier else { return Err(none) };
-    let why = lifecycle::forget_gone(org, &earlier).await?;
+    let why = lifecycle::forget_gone(org, &earlier).await.map_err(passing)?;
     if why.is_none() && earlier.held.as_ref() == Some(&from.commit) {
         return Ok(());
     }
