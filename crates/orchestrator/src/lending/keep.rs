@@ -192,18 +192,26 @@ async fn send_away(org: &Arc<Org>, leaving: &mut Leaving, frozen: &Frozen) -> Re
         return Ok(());
     };
     let looked = leaving.look(org, &before.anew).await;
+    if now(org).sends_away().is_none() {
+        // Lent again meanwhile: the next turn lets those go who are frozen.
+        return Ok(());
+    }
     let (known, ending, due, unknown): (_, Vec<Run>, Vec<RunId>, _) = match looked {
         Ok((known, guests)) => {
             let (ending, due): (Vec<Run>, Vec<Run>) = guests.into_iter().partition(|run| run.ending.is_some());
             (known, ending, due.into_iter().map(|run| run.id).collect(), None)
         }
-        Err(problem) => (before.anew, vec![], guests::live(org), Some(problem)),
+        Err(problem) => {
+            // Those whose grace has begun were told: a disk that does not answer is not asked again for them.
+            let due = guests::live(org).into_iter().filter(|id| !leaving.timed.contains(id));
+            (before.anew, vec![], due.collect(), Some(problem))
+        }
     };
-    leaving.timed.retain(|id| due.contains(id) || ending.iter().any(|run| run.id == *id));
+    leaving.timed.retain(|id| unknown.is_some() || due.contains(id) || ending.iter().any(|run| run.id == *id));
     let message = format!("The machine is its owner's alone now. {}", why.text());
     let mut evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await;
     evicting.runs.extend(ending.into_iter().filter(|run| run.state != RunState::Publishing).map(|run| run.id));
-    frozen.let_go(org, &known, |id| evicting.runs.contains(id));
+    frozen.let_go(org, &known, |id| evicting.runs.contains(id) || leaving.timed.contains(id));
     evicting.runs.retain(|id| leaving.timed.insert(id.clone()));
     let unsaved = unknown.or_else(|| evicting.unsaved.take());
     if !evicting.runs.is_empty() {
@@ -275,5 +283,23 @@ mod tests {
         // Asked again, the journal knows of no such guest.
         give_back(org, &mut leaving, &frozen).await.unwrap();
         assert_eq!(fixtures::orders(&mut told), [Order::Resume]);
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_is_lent_again_while_the_journal_is_asked_sends_nobody_away() {
+        let opened = Opened::new().await;
+        let (org, frozen) = (&opened.org, Frozen::default());
+        let id: RunId = format!("{:026}", 1).parse().unwrap();
+        let mut told = fixtures::attached(&fixtures::live(org, &id, &fixtures::did('B')));
+        let asked = org.clone();
+        let answer = async move {
+            asked.lending.say(Some(Click::Lent { until: clock::now().plus_ms(3_600_000) })).unwrap();
+            Err::<Vec<Run>, _>(Problem::unavailable("The disk is slow."))
+        };
+        let mut leaving = Leaving { look: Some(Look { of: BTreeSet::new(), answer: answer.boxed() }), ..Leaving::default() };
+        assert_eq!(org.lending.take_back(None), None);
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        assert_eq!((fixtures::orders(&mut told), leaving.timed.len()), (vec![Order::Pause, Order::Resume], 0));
     }
 }
