@@ -44,7 +44,7 @@ pub const RUNNER_DIES_WAIT_S: i64 = 10;
 /// How long a runner looks for its host before it freezes its work and goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// How long it does at most while the host is only opening: the org's process holds the org and nobody listens yet, as while the journal is
-/// projected anew after an update. As long as a lease: by then the run counts as lost elsewhere too.
+/// projected anew after an update. As long as a lease, and as long as the host tells other devices that it opens.
 pub const HOST_OPENS_WAIT: Duration = Duration::from_millis(domain::limits::LEASE_MS);
 /// The pause between two tries to reach the host.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);

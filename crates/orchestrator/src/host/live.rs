@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -71,8 +71,6 @@ pub struct Live {
     pub ended: watch::Sender<Option<Ended>>,
     /// Reports for the one who drives the run; bounded, so that a slow host holds the engine back.
     pub reports: mpsc::Sender<RunnerEvent>,
-    /// Whether it is paused, as its runner said last.
-    paused: AtomicBool,
     state: Mutex<State>,
     next: AtomicU64,
     /// Cancelled when nobody drives the run any more: its runner must come back to whoever takes it up.
@@ -88,6 +86,10 @@ struct State {
     answering: HashMap<String, Actor>,
     /// When the runner was heard of.
     heard: Option<Instant>,
+    /// Whether it is paused, as its runner said last; none: it did not say it since this process took the run up.
+    paused: Option<bool>,
+    /// Whether it was paused before.
+    was_paused: bool,
 }
 
 impl Live {
@@ -115,7 +117,6 @@ impl Live {
             connected: watch::Sender::new(false),
             ended: watch::Sender::new(None),
             reports,
-            paused: AtomicBool::new(false),
             state: Mutex::default(),
             over: CancellationToken::new(),
             // Orders of a host that restarted must not look like those of the one before.
@@ -135,12 +136,18 @@ impl Live {
 
     /// Whether it is paused, whoever wanted that, as its runner said last: known without the journal.
     pub fn paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+        let state = self.state();
+        state.paused.unwrap_or(state.was_paused)
+    }
+
+    /// Notes whether it was paused when this process took it up. What its runner says is newer.
+    pub(crate) fn note_was_paused(&self, paused: bool) {
+        self.state().was_paused = paused;
     }
 
     /// Notes that its runner said that it is paused, or goes on.
     pub(crate) fn note_paused(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
+        self.state().paused = Some(paused);
     }
 
     /// Notes that the runner was heard of.

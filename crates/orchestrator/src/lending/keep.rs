@@ -126,9 +126,9 @@ impl Frozen {
 
     /// Lets those of these go on that are not among the ones which leave.
     fn let_go(&self, org: &Org, these: &BTreeSet<RunId>, leave: impl Fn(&RunId) -> bool) {
-        let go: Vec<RunId> = these.iter().filter(|id| !leave(id)).cloned().collect();
-        lifecycle::let_go(org, go.iter());
-        self.told().anew.retain(|id| !these.contains(id));
+        let mut told = self.told();
+        lifecycle::let_go(org, told.anew.iter().filter(|id| these.contains(*id) && !leave(id)));
+        told.anew.retain(|id| !these.contains(id));
     }
 }
 
@@ -152,24 +152,32 @@ struct Leaving {
     timed: BTreeSet<RunId>,
     /// The journal is being asked who is a guest here. Kept from one turn to the next: a disk that does not answer is not asked more and
     /// more.
-    look: Option<BoxFuture<'static, Result<Vec<Run>, Problem>>>,
+    look: Option<Look>,
+}
+
+/// A question to the journal.
+struct Look {
+    /// Who was frozen when it was asked. Of those who came since its answer says nothing: they stay frozen until it is asked again.
+    of: BTreeSet<RunId>,
+    answer: BoxFuture<'static, Result<Vec<Run>, Problem>>,
 }
 
 impl Leaving {
-    /// The guests that run here, as the journal has them.
+    /// The guests that run here, as the journal has them; and of which of those that are `frozen` now it says so.
     ///
     /// # Errors
     /// When it does not say it in time.
-    async fn look(&mut self, org: &Arc<Org>) -> Result<Vec<Run>, Problem> {
+    async fn look(&mut self, org: &Arc<Org>, frozen: &BTreeSet<RunId>) -> Result<(BTreeSet<RunId>, Vec<Run>), Problem> {
         let asking = org.clone();
-        let look = self.look.get_or_insert_with(|| async move { asking.blocking(|org| guests::running(org)).await }.boxed());
-        let found = timeout(limits::END_ASK_WAIT, look).await.map_err(|_| {
+        let answer = || async move { asking.blocking(|org| guests::running(org)).await }.boxed();
+        let look = self.look.get_or_insert_with(|| Look { of: frozen.clone(), answer: answer() });
+        let found = timeout(limits::END_ASK_WAIT, &mut look.answer).await.map_err(|_| {
             Problem::unavailable("The journal did not say in time who is a guest here.")
                 .because("The disk is busy, or does not answer.")
                 .next("Those whose runners are here are sent away all the same.")
         })?;
-        self.look = None;
-        found
+        let of = self.look.take().map(|look| look.of).unwrap_or_default();
+        Ok((of, found?))
     }
 }
 
@@ -183,18 +191,27 @@ async fn send_away(org: &Arc<Org>, leaving: &mut Leaving, frozen: &Frozen) -> Re
         leaving.timed.clear();
         return Ok(());
     };
-    let (ending, due, unknown): (Vec<Run>, Vec<RunId>, Option<Problem>) = match leaving.look(org).await {
-        Ok(guests) => {
+    let looked = leaving.look(org, &before.anew).await;
+    if now(org).sends_away().is_none() {
+        // Lent again meanwhile: the next turn lets those go who are frozen.
+        return Ok(());
+    }
+    let (known, ending, due, unknown): (_, Vec<Run>, Vec<RunId>, _) = match looked {
+        Ok((known, guests)) => {
             let (ending, due): (Vec<Run>, Vec<Run>) = guests.into_iter().partition(|run| run.ending.is_some());
-            (ending, due.into_iter().map(|run| run.id).collect(), None)
+            (known, ending, due.into_iter().map(|run| run.id).collect(), None)
         }
-        Err(problem) => (vec![], guests::live(org), Some(problem)),
+        Err(problem) => {
+            // Those whose grace has begun were told: a disk that does not answer is not asked again for them.
+            let due = guests::live(org).into_iter().filter(|id| !leaving.timed.contains(id));
+            (before.anew, vec![], due.collect(), Some(problem))
+        }
     };
-    leaving.timed.retain(|id| due.contains(id) || ending.iter().any(|run| run.id == *id));
+    leaving.timed.retain(|id| unknown.is_some() || due.contains(id) || ending.iter().any(|run| run.id == *id));
     let message = format!("The machine is its owner's alone now. {}", why.text());
     let mut evicting = lifecycle::evict(org, &Actor::from(&org.device), &due, &Reason::Evicted { message }).await;
     evicting.runs.extend(ending.into_iter().filter(|run| run.state != RunState::Publishing).map(|run| run.id));
-    frozen.let_go(org, &before.anew, |id| evicting.runs.contains(id));
+    frozen.let_go(org, &known, |id| evicting.runs.contains(id) || leaving.timed.contains(id));
     evicting.runs.retain(|id| leaving.timed.insert(id.clone()));
     let unsaved = unknown.or_else(|| evicting.unsaved.take());
     if !evicting.runs.is_empty() {
@@ -213,7 +230,10 @@ mod tests {
         fixtures::{self, Opened},
     };
     use domain::{lend::Click, run::Order};
-    use std::{future::pending, pin::pin};
+    use std::{
+        future::{pending, ready},
+        pin::pin,
+    };
 
     #[tokio::test]
     async fn guests_are_frozen_at_once_and_leave_though_the_journal_does_not_answer() {
@@ -223,7 +243,7 @@ mod tests {
         let lent = || org.lending.say(Some(Click::Lent { until: clock::now().plus_ms(3_600_000) })).unwrap();
         let runs = [fixtures::live(org, &guest, &stranger), fixtures::live(org, &own, &org.member)];
         let mut told = runs.each_ref().map(|live| fixtures::attached(live));
-        let mut leaving = Leaving { look: Some(pending().boxed()), ..Leaving::default() };
+        let mut leaving = Leaving { look: Some(Look { of: BTreeSet::new(), answer: pending().boxed() }), ..Leaving::default() };
         tokio::time::pause();
         lent();
         give_back(org, &mut leaving, &frozen).await.unwrap();
@@ -245,5 +265,41 @@ mod tests {
         give_back(org, &mut leaving, &frozen).await.unwrap();
         assert_eq!(fixtures::orders(&mut came), [Order::Pause, Order::Resume]);
         assert!(!fixtures::orders(&mut told[0]).contains(&Order::Resume), "it is being ended");
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_the_journal_lets_nobody_go_who_came_after_it_was_asked() {
+        let opened = Opened::new().await;
+        let (org, frozen) = (&opened.org, Frozen::default());
+        let id: RunId = format!("{:026}", 1).parse().unwrap();
+        let mut told = fixtures::attached(&fixtures::live(org, &id, &fixtures::did('B')));
+        // It was asked when nobody was here, and answers only now.
+        let late = Look { of: BTreeSet::new(), answer: ready(Ok(vec![])).boxed() };
+        let mut leaving = Leaving { look: Some(late), ..Leaving::default() };
+        assert_eq!(org.lending.take_back(None), None);
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        assert_eq!(fixtures::orders(&mut told), [Order::Pause]);
+
+        // Asked again, the journal knows of no such guest.
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        assert_eq!(fixtures::orders(&mut told), [Order::Resume]);
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_is_lent_again_while_the_journal_is_asked_sends_nobody_away() {
+        let opened = Opened::new().await;
+        let (org, frozen) = (&opened.org, Frozen::default());
+        let id: RunId = format!("{:026}", 1).parse().unwrap();
+        let mut told = fixtures::attached(&fixtures::live(org, &id, &fixtures::did('B')));
+        let asked = org.clone();
+        let answer = async move {
+            asked.lending.say(Some(Click::Lent { until: clock::now().plus_ms(3_600_000) })).unwrap();
+            Err::<Vec<Run>, _>(Problem::unavailable("The disk is slow."))
+        };
+        let mut leaving = Leaving { look: Some(Look { of: BTreeSet::new(), answer: answer.boxed() }), ..Leaving::default() };
+        assert_eq!(org.lending.take_back(None), None);
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        give_back(org, &mut leaving, &frozen).await.unwrap();
+        assert_eq!((fixtures::orders(&mut told), leaving.timed.len()), (vec![Order::Pause, Order::Resume], 0));
     }
 }

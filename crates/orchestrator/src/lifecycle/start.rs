@@ -88,12 +88,14 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     let told = told(&folder).ok_or_else(|| Over::lost("What its runner was told is not on disk."))?;
     live.welcome.send_replace(Some(told));
     live.ended.send_replace(ended_before(&live)?);
-    live.note_paused(run.paused);
+    let goes_on = evict::is_let_go(&folder, run);
+    // What is let go counts as going on: where it is frozen anew, that is for the machine's owner alone.
+    live.note_was_paused(run.paused && !goes_on);
     // Only the runner that has the run's key is the run's.
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.
     messages::send_again(org, run, &live)?;
-    if evict::is_let_go(&folder, run) {
+    if goes_on {
         let _ = live.order(Order::Resume);
     }
     org.hub.insert(live.clone());
@@ -256,7 +258,8 @@ impl Drive {
                 }
             }
         }
-        paused.into_iter().for_each(|paused| self.live.note_paused(paused));
+        let goes_on = evict::is_let_go(&self.org.dir.run(&run.id), run);
+        paused.into_iter().for_each(|paused| self.live.note_was_paused(paused && !goes_on));
         let id = || run.id.clone();
         let known = |id: &String| run.questions.iter().any(|q| q.id == *id);
         let answered = run.questions.iter().filter(|q| !open.contains_key(&q.id));

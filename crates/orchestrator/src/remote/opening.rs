@@ -1,14 +1,15 @@
 //! A device that opens for minutes, because the copies of other devices' journals are projected anew after an update, and says so: the
-//! others wait for it, and count nothing as lost that runs here. Nothing is decided meanwhile: every call is refused.
+//! others wait for it, and count nothing as lost that runs here. Nothing is decided meanwhile: every call is refused. It says so for as
+//! long as its runners wait for it; after that it counts as away.
 
 use super::{Remote, lock, port};
-use crate::{data_dir::OrgDir, machine::Options};
+use crate::{data_dir::OrgDir, limits, machine::Options};
 use axum::body::Body;
 use domain::Problem;
 use http::{Response, Uri};
 use mesh::Network;
-use std::{fs, sync::Arc};
-use tokio::{net::TcpListener, runtime::Handle};
+use std::{fs, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, runtime::Handle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
 
@@ -23,8 +24,20 @@ pub(crate) struct Opening {
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        self.over.cancel();
-        self.network.connections().cut_unless(|_| false);
+        end(&self.network, &self.over);
+    }
+}
+
+fn end(network: &Network, over: &CancellationToken) {
+    over.cancel();
+    network.connections().cut_unless(|_| false);
+}
+
+/// Says it no longer than that: what hangs counts as away in the end, and so do the runs there.
+async fn end_after(wait: Duration, network: Arc<Network>, over: CancellationToken) {
+    if timeout(wait, over.cancelled()).await.is_err() {
+        tracing::warn!("this device has been opening for too long: other devices are not told of it any more");
+        end(&network, &over);
     }
 }
 
@@ -49,6 +62,7 @@ async fn say(remote: &Remote, dir: &OrgDir, options: &Options) -> Result<Opening
     let routes = Routes::from(axum::Router::new().fallback(|uri: Uri| async move { refused(&uri) }));
     let (config, connections) = (network.server()?, network.connections().clone());
     tokio::spawn(mesh::serve(listener, config, network.clock(), connections, routes, async move { over.cancelled().await }));
+    tokio::spawn(end_after(limits::HOST_OPENS_WAIT, network.clone(), opening.over.clone()));
     tracing::info!("other devices are told that this one is only opening");
     Ok(opening)
 }
@@ -101,6 +115,8 @@ mod tests {
         let tunnel = client.tunnel(stream::iter([TunnelChunk::default()])).await.map(drop).unwrap_err();
         assert!(tunnel.details().is_empty() && mesh::problem(&tunnel).passes(), "the standby device gets its turn");
 
+        end_after(Duration::ZERO, opening.network.clone(), opening.over.clone()).await;
+        assert!(opening.over.is_cancelled(), "it does not say so for ever");
         drop(opening);
         let kept = lock(&there.early).take().unwrap();
         assert_eq!(kept.local_addr().unwrap(), address);
