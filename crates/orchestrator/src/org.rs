@@ -47,8 +47,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use store::Store;
-pub use store::{Recorded, Seq};
+pub use store::{Recorded, Seq, Store};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 

@@ -36,7 +36,7 @@ pub(crate) async fn journal(State(doors): State<Doors>, Query(from): Query<From>
     let head = org.store.head()?;
     let after = begin(resume(&headers).or(from.after), head.seq.0);
     let closing = closing(&org, &doors, headers.clone());
-    let watcher = doors.fan.watch(&org, after);
+    let watcher = doors.fan.watch(&org.store, after);
     let texts = futures::stream::unfold((watcher, permit), |(mut watcher, permit)| async move {
         // Now and then an event, which pages see, shows both sides that the line is alive.
         let text =

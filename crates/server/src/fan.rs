@@ -4,7 +4,7 @@
 use crate::limits;
 use axum::body::Bytes;
 use domain::Problem;
-use orchestrator::org::{Org, Recorded, Seq};
+use orchestrator::org::{Recorded, Seq, Store};
 use std::{
     fmt::Write as _,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -27,29 +27,29 @@ pub(crate) struct Fan {
 
 impl Fan {
     /// A watcher that gets everything after this number.
-    pub(crate) fn watch(&self, org: &Arc<Org>, after: u64) -> Watcher {
-        let sender = self.sender(org);
-        // First the subscription, then the reading: so nothing can fall between.
-        Watcher { live: sender.subscribe(), _sender: sender, org: Arc::clone(org), at: after, behind: true }
+    pub(crate) fn watch(&self, store: &Store, after: u64) -> Watcher {
+        let sender = self.sender(store);
+        // First the subscription, then the reading: so nothing can fall between. What came before the reader began is read here.
+        Watcher { live: sender.subscribe(), _sender: sender, store: store.clone(), at: after, behind: true }
     }
 
     /// The reader that runs, or a new one.
-    fn sender(&self, org: &Arc<Org>) -> Arc<broadcast::Sender<Frame>> {
+    fn sender(&self, store: &Store) -> Arc<broadcast::Sender<Frame>> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = live.upgrade() {
             return running;
         }
         let sender = Arc::new(broadcast::Sender::new(limits::FRAMES_BUFFERED));
         *live = Arc::downgrade(&sender);
-        tokio::spawn(read(Arc::clone(org), live.clone()));
+        // From where the journal ends now, and not once the reader has its turn: whoever is here then has read up to now alone.
+        tokio::spawn(read(store.clone(), store.last(), live.clone()));
         sender
     }
 }
 
 /// Follows the journal until nobody watches.
-async fn read(org: Arc<Org>, to: Weak<broadcast::Sender<Frame>>) {
-    let Ok(head) = org.store.head() else { return };
-    let mut follower = org.store.follow(head.seq);
+async fn read(store: Store, after: Seq, to: Weak<broadcast::Sender<Frame>>) {
+    let mut follower = store.follow(after);
     let mut sent = Instant::now();
     while to.strong_count() > 0 {
         let Ok(next) = tokio::time::timeout(limits::KEEP_ALIVE, follower.next()).await else { continue };
@@ -79,7 +79,7 @@ pub(crate) struct Watcher {
     live: broadcast::Receiver<Frame>,
     /// Keeps the reader going.
     _sender: Arc<broadcast::Sender<Frame>>,
-    org: Arc<Org>,
+    store: Store,
     at: u64,
     behind: bool,
 }
@@ -92,7 +92,7 @@ impl Watcher {
     pub(crate) async fn next(&mut self) -> Result<Bytes, Problem> {
         loop {
             if self.behind {
-                let events = self.org.store.events(Seq(self.at), limits::CATCH_UP_EVENTS)?;
+                let events = self.store.events(Seq(self.at), limits::CATCH_UP_EVENTS)?;
                 if let Some(last) = events.last() {
                     self.at = last.seq.0;
                     let mut text = String::new();
@@ -113,5 +113,31 @@ impl Watcher {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use domain::event::{Body, Event, VERSION};
+    use futures::FutureExt;
+    use std::time::Duration;
+    use store::Signer;
+
+    #[tokio::test]
+    async fn what_comes_before_the_reader_has_its_first_turn_is_seen_by_who_had_caught_up() {
+        let (dir, key) = (tempfile::tempdir().unwrap(), identity::Key::from_seed(&[1; 32]));
+        let device = key.did();
+        let store = Store::open(dir.path(), Signer { device: device.clone(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) }).unwrap();
+        let fan = Fan::default();
+        let mut watcher = fan.watch(&store, store.last().0);
+        // Looked at without giving way: the reader had no turn yet.
+        assert!(watcher.next().now_or_never().is_none(), "there is nothing new");
+        let body = Body::OrgMoved { commit: "a".repeat(40).parse().unwrap() };
+        let event = Event { version: VERSION, at: domain::Timestamp(0), actor: device, via: None, told: None, body };
+        store.append_blocking(vec![event]).unwrap();
+        let seen = tokio::time::timeout(Duration::from_secs(10), watcher.next()).await;
+        assert!(String::from_utf8_lossy(&seen.unwrap().unwrap()).contains("org_moved"));
     }
 }
