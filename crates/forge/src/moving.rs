@@ -5,7 +5,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     limits,
-    objects::copy_objects,
+    objects::{self, copy_objects},
     repository::{locked_ref, tree_of},
     run::{CHECKPOINTS, Checkpoint, bare, no_checkpoint, read_checkpoint},
     tree::is_git_name,
@@ -95,7 +95,11 @@ impl Forge {
         let (root, mut number, taken) = (tree_of(&kept, id)?.id(), 0, Cell::new(true));
         let mut next = |kind: ObjectKind, id: git2::Oid| -> Result<(), Problem> {
             number += 1;
-            if number <= after { Ok(()) } else { each(kind, odb.read(id).told(what)?.data()).inspect_err(|_| taken.set(false)) }
+            if number <= after {
+                return Ok(());
+            }
+            let object = objects::read(&kept, id, |id| odb.read(id)).told(what)?;
+            each(kind, object.data()).inspect_err(|_| taken.set(false))
         };
         let handed = below(&kept, root, &mut known, &mut next).and_then(|()| next(ObjectKind::Commit, id));
         if handed.is_err() && taken.get() {
@@ -169,7 +173,7 @@ pub(crate) fn below(
             continue;
         }
         if kind == ObjectKind::Tree {
-            let tree = repo.find_tree(id).told("The checkpoint cannot be read.")?;
+            let tree = objects::read(repo, id, |id| repo.find_tree(id)).told("The checkpoint cannot be read.")?;
             open.extend(tree.iter().filter_map(|entry| match entry.kind() {
                 Some(ObjectType::Tree) => Some((ObjectKind::Tree, entry.id())),
                 Some(ObjectType::Blob) => Some((ObjectKind::Blob, entry.id())),

@@ -1,15 +1,20 @@
 //! Loose objects of git, from one repository of ours into another.
 
+use git2::{ErrorClass, ErrorCode, Repository};
 use std::{
     fs::{self, File},
     io::{self, Read},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 /// How much of two files is compared at once, in bytes.
 const COMPARED_BYTES: usize = 64 * 1024;
+
+/// The window of zlib, as git uses it, in bits.
+const WINDOW_BITS: u8 = 15;
 
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
@@ -57,7 +62,7 @@ pub(crate) fn copy_objects(from: &Path, to: &Path) -> io::Result<()> {
 /// Whether a file can be read, and holds the object of this name. That is looked at in a folder of its own, `alone`, where git finds no
 /// other of that name.
 fn holds(file: &Path, id: &str, alone: &Path) -> io::Result<bool> {
-    let (Ok(bytes), Ok(oid), 40) = (fs::read(file), git2::Oid::from_str(id), id.len()) else { return Ok(false) };
+    let (Ok(true), Ok(bytes), Ok(oid), 40) = (ends(file), fs::read(file), git2::Oid::from_str(id), id.len()) else { return Ok(false) };
     let folder = alone.join(&id[..2]);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(&id[2..]), bytes)?;
@@ -69,6 +74,47 @@ fn holds(file: &Path, id: &str, alone: &Path) -> io::Result<bool> {
     let held = read().is_ok();
     fs::remove_dir_all(alone)?;
     Ok(held)
+}
+
+/// Where an object lies that is in no pack.
+pub(crate) fn loose(objects: &Path, id: git2::Oid) -> PathBuf {
+    let name = id.to_string();
+    objects.join(&name[..2]).join(&name[2..])
+}
+
+/// Reads an object of a repository of ours, unless it is one that was cut off: libgit2 (1.9) looks for the end of such a file for ever.
+pub(crate) fn read<T>(repo: &Repository, id: git2::Oid, read: impl FnOnce(git2::Oid) -> Result<T, git2::Error>) -> Result<T, git2::Error> {
+    match ends(&loose(&repo.path().join("objects"), id)) {
+        Ok(false) => Err(git2::Error::new(ErrorCode::GenericError, ErrorClass::Zlib, format!("the object {id} is cut off or garbled"))),
+        // What is in a pack, or borrowed, or cannot be opened, git tells apart.
+        _ => read(id),
+    }
+}
+
+/// Whether what a file holds is compressed, and ends where the file does.
+fn ends(file: &Path) -> io::Result<bool> {
+    let (mut file, mut inflate) = (File::open(file)?, Inflate::new(true, WINDOW_BITS));
+    let (mut packed, mut plain) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    loop {
+        let read = file.read(&mut packed)?;
+        let mut rest = &packed[..read];
+        loop {
+            let before = (inflate.total_in(), inflate.total_out());
+            let Ok(status) = inflate.decompress(rest, &mut plain, InflateFlush::NoFlush) else { return Ok(false) };
+            let used = usize::try_from(inflate.total_in() - before.0).unwrap_or(usize::MAX);
+            rest = rest.get(used..).unwrap_or_default();
+            if status == Status::StreamEnd {
+                return Ok(rest.is_empty() && file.read(&mut packed)? == 0);
+            }
+            // It wants more.
+            if used == 0 && inflate.total_out() == before.1 {
+                break;
+            }
+        }
+        if read == 0 || !rest.is_empty() {
+            return Ok(false);
+        }
+    }
 }
 
 /// Whether both can be read, and hold the same.

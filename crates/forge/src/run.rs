@@ -8,7 +8,7 @@ use crate::{
     git,
     key::commit_signature,
     limits,
-    objects::copy_objects,
+    objects::{self, copy_objects},
     repository::{canonical, locked_ref, tree_of},
     tree::{self, BaseTree, ImportLimits, Imported},
     unreached::remove_unreached,
@@ -374,11 +374,11 @@ fn checkpoint_commit(
 
 pub(crate) fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Result<Checkpoint, Problem> {
     let what = "The checkpoint cannot be read.";
-    let found = match repo.find_commit(commit) {
+    let found = match objects::read(repo, commit, |id| repo.find_commit(id)) {
         Err(error) if error.code() == ErrorCode::NotFound => return Err(no_checkpoint(&commit)),
         found => found.told(what)?,
     };
-    let tree = found.tree().told(what)?;
+    let tree = objects::read(repo, found.tree_id(), |id| repo.find_tree(id)).told(what)?;
     let work = tree.get_name(WORK).ok_or_else(|| Problem::invalid(format!("The commit {commit} is not a checkpoint.")))?.id();
     let session = tree.get_name(SESSION).map(|entry| convert::oid(entry.id())).transpose()?;
     Ok(Checkpoint {

@@ -1,6 +1,6 @@
 //! Removes what no checkpoint of a project needs any more: what earlier ones of a run left, and what came with one that is gone.
 
-use crate::{convert::Told, moving::below, run::CHECKPOINTS};
+use crate::{convert::Told, moving::below, objects, run::CHECKPOINTS};
 use domain::Problem;
 use git2::{Oid, Repository};
 use std::{collections::HashSet, fs};
@@ -37,9 +37,10 @@ fn reached(kept: &Repository) -> Result<HashSet<Oid>, Problem> {
     let what = "The checkpoints cannot be read.";
     let mut reached = HashSet::new();
     for found in kept.references_glob(&format!("{CHECKPOINTS}/*")).told(what)? {
-        let checkpoint = found.told(what)?.peel_to_commit().told(what)?;
+        let named = found.told(what)?.target().ok_or_else(|| Problem::internal("the name of a checkpoint names no commit"))?;
+        let checkpoint = objects::read(kept, named, |id| kept.find_commit(id)).told(what)?;
         for id in checkpoint.parent_ids().chain([checkpoint.id()]) {
-            let tree = kept.find_commit(id).told(what)?.tree_id();
+            let tree = objects::read(kept, id, |id| kept.find_commit(id)).told(what)?.tree_id();
             reached.insert(id);
             below(kept, tree, &mut reached, &mut |_, _| Ok(()))?;
         }

@@ -7,6 +7,7 @@ use crate::{
     durable::sync_made,
     limits,
     moving::{ObjectKind, below},
+    objects::{self, loose},
     queue::lock,
     repository::{locked_ref, tree_of},
     run::{CHECKPOINTS, bare, read_checkpoint},
@@ -224,7 +225,7 @@ fn name_of(run: &RunId) -> String {
 fn named_again(kept: &Repository, run: &RunId, wanted: git2::Oid) -> Result<Named, Problem> {
     let name = name_of(run);
     let named = Named::of(kept, &name)?;
-    if matches!(named, Named::Commit(_)) || kept.find_commit(wanted).is_err() {
+    if matches!(named, Named::Commit(_)) || objects::read(kept, wanted, |id| kept.find_commit(id)).is_err() {
         return Ok(named);
     }
     name_again(kept, &name, named, wanted).map(|()| Named::Commit(wanted))
@@ -255,7 +256,7 @@ struct Looked<'r> {
 impl Looked<'_> {
     fn checkpoint(&mut self, id: git2::Oid, look: Look) -> Result<(), Problem> {
         let kept = self.kept;
-        let commit = match kept.find_commit(id) {
+        let commit = match objects::read(kept, id, |id| kept.find_commit(id)) {
             Ok(commit) => commit,
             Err(error) => return self.lost(id, "the checkpoint itself", &error),
         };
@@ -296,9 +297,9 @@ impl Looked<'_> {
                 continue;
             }
             let read = match (kind, look) {
-                (ObjectKind::Tree, _) => kept.find_tree(id).map(|tree| open.extend(entries(&tree, &path))),
+                (ObjectKind::Tree, _) => objects::read(kept, id, |id| kept.find_tree(id)).map(|tree| open.extend(entries(&tree, &path))),
                 (_, Look::Over) => odb.read_header(id).map(drop),
-                (_, Look::Through) => odb.read(id).map(drop),
+                (_, Look::Through) => objects::read(kept, id, |id| odb.read(id).map(drop)),
             };
             if let Err(error) = read {
                 let what = if path.is_empty() { "the list of its files" } else { path.as_str() };
@@ -357,12 +358,12 @@ fn entries(tree: &git2::Tree<'_>, path: &str) -> Vec<(ObjectKind, git2::Oid, Str
 /// Adds what a checkpoint consists of, as far as it can be read.
 fn names(kept: &Repository, commit: git2::Oid, found: &mut HashSet<git2::Oid>) {
     found.insert(commit);
-    let mut open: Vec<git2::Oid> = kept.find_commit(commit).iter().map(git2::Commit::tree_id).collect();
+    let mut open: Vec<git2::Oid> = objects::read(kept, commit, |id| kept.find_commit(id)).iter().map(git2::Commit::tree_id).collect();
     while let Some(id) = open.pop() {
         if !found.insert(id) {
             continue;
         }
-        let Ok(tree) = kept.find_tree(id) else { continue };
+        let Ok(tree) = objects::read(kept, id, |id| kept.find_tree(id)) else { continue };
         for (kind, id, _) in entries(&tree, "") {
             if kind == ObjectKind::Tree {
                 open.push(id);
@@ -371,12 +372,6 @@ fn names(kept: &Repository, commit: git2::Oid, found: &mut HashSet<git2::Oid>) {
             }
         }
     }
-}
-
-/// Where an object lies that is in no pack.
-fn loose(objects: &Path, id: git2::Oid) -> PathBuf {
-    let name = id.to_string();
-    objects.join(&name[..2]).join(&name[2..])
 }
 
 /// Copies the files of these objects, whatever they hold.
