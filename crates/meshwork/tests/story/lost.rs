@@ -150,6 +150,16 @@ async fn a_task_whose_checkpoint_the_disk_lost_by_half_is_begun_anew_and_what_is
     fs::remove_file(kept.join("objects").join(&file[..2]).join(&file[2..])).unwrap();
     let doctor = kept_work(&up).await;
     assert!(doctor.contains("damaged: what was saved") && doctor.contains(&run), "{doctor}");
+    let aside = kept.with_extension("aside");
+    fs::rename(&kept, &aside).unwrap();
+    fs::write(&kept, "no repository").unwrap();
+    let asked = up.run(&["doctor"]).await;
+    let found = asked.json();
+    let found = found.as_array().unwrap();
+    let unread = found.iter().find(|one| one["what"] == "kept work").unwrap();
+    assert!(asked.code == 7 && unread["ok"] == false && text(&unread["detail"]).contains("cannot be read"), "{found:#?}");
+    fs::remove_file(&kept).unwrap();
+    fs::rename(&aside, &kept).unwrap();
 
     let next = up.start_task("T001", "beat").await;
     let seen = up.in_state(&next, "working").await;
