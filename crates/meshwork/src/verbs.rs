@@ -53,7 +53,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut script);
+            output::say(&String::from_utf8_lossy(&script));
             return Ok(ExitCode::SUCCESS);
         }
         _ => {}
