@@ -93,6 +93,7 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
     for (path, content, words) in table {
         let problem = change(&device, &rid, path, content.as_deref()).unwrap_err();
         assert!(problem.kind == Kind::Invalid && problem.to_string().contains(words), "{path}: {problem}");
+        assert!(!problem.to_string().contains("Mend"), "the org's own files are in order: {problem}");
     }
     assert_eq!(device.forge.head(&rid).unwrap(), head, "nothing was changed");
 }

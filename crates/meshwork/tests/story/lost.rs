@@ -54,7 +54,10 @@ async fn a_message_that_was_not_delivered_when_up_died_is_delivered_after_it_cam
         if status == 200 { Ok(()) } else { Err(answer) }
     };
     up.until("its runner is back", frozen).await;
-    up.ok(&["run", "resume", &run]).await;
+    up.until_run(&run, "it is paused", |seen| seen["paused"] == true).await;
+    assert_eq!(up.ok(&["run", "resume", &run]).await["message"], "It goes on.");
+    up.until_run(&run, "it goes on", |seen| seen["paused"] == false).await;
+    assert_eq!(up.ok(&["run", "resume", &run]).await["message"], "It was not paused: it goes on as before.");
     fs::write(work(&up, &run).join("go"), "").unwrap();
     let ended = up.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["undelivered"].is_null()), (Some("done"), true), "{ended:#}");
