@@ -4,7 +4,12 @@ use crate::{convert::Told, queue::lock};
 use domain::{Kind, Oid, Problem};
 use radicle::crypto::{PublicKey, Seed, Signature, SigningKey, VerifyingKey, signature, ssh::Keystore};
 use ssh_key::{HashAlg, SshSig};
-use std::{fs, os::unix::fs::DirBuilderExt, path::Path, sync::Mutex};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::Path,
+    sync::Mutex,
+};
 
 /// Signs for a run. The key itself is in the runner; the implementation carries the request there and brings the answer back.
 pub trait RunSigner: Send + Sync {
@@ -51,12 +56,33 @@ pub(crate) fn create(dir: &Path) -> Result<SigningKey, Problem> {
     load(dir)
 }
 
-/// The key in `dir`.
+/// The key in `dir`, unless others could have read it or put another in its place.
 pub(crate) fn load(dir: &Path) -> Result<SigningKey, Problem> {
-    let found = Keystore::new(&dir).secret_key(None);
-    found.told(format!("The key in {} cannot be read.", dir.display()))?.ok_or_else(|| {
+    let store = Keystore::new(&dir);
+    if store.secret_key_path().exists() {
+        check_folder(dir)?;
+        identity::check_private(store.secret_key_path())?;
+    }
+    let found = store.secret_key(None).told(format!("The key in {} cannot be read.", dir.display())).map_err(|problem| {
+        problem.next(
+            "Run as the user who owns the data folder, who must be able to read the key; where it is damaged, restore it from a backup with \
+             `meshwork restore`.",
+        )
+    });
+    found?.ok_or_else(|| {
         Problem::not_found(format!("There is no key in {}.", dir.display())).next("Restore it from a backup with `meshwork restore`.")
     })
+}
+
+/// Refuses a folder in which others could put another key.
+fn check_folder(dir: &Path) -> Result<(), Problem> {
+    let mode = fs::metadata(dir).told(format!("The folder {} cannot be read.", dir.display()))?.permissions().mode() & 0o777;
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Problem::unavailable(format!("{} can be changed by other users of this machine.", dir.display()))
+        .because(format!("Its mode is {mode:03o}; only its owner may put a key there."))
+        .next(format!("If nobody else did: chmod 700 {}", dir.display())))
 }
 
 /// Makes a folder that only its owner can enter.

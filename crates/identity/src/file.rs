@@ -55,7 +55,10 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Option<Zeroizing<Vec<u
 }
 
 /// Refuses a file that others could have read or changed.
-pub(crate) fn check_private(path: &Path) -> Result<(), Problem> {
+///
+/// # Errors
+/// Then, when it belongs to another user, and when it cannot be looked at.
+pub fn check_private(path: &Path) -> Result<(), Problem> {
     let meta = fs::metadata(path).map_err(|e| failed("read", path, &e))?;
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

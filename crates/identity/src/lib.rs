@@ -26,5 +26,6 @@ pub use canonical::canonical;
 pub use checked::Checked;
 pub use delegation::Delegation;
 pub use envelope::Envelope;
+pub use file::check_private;
 pub use key::{Key, did, public_key, verify};
 pub use secret::Secret;

@@ -39,11 +39,15 @@ fn main() -> ExitCode {
         }
     };
     let json = cli.json;
+    // What serves is there for more than what it says.
+    let serves = matches!(cli.verb, cli::Verb::Up(_) | cli::Verb::OrgProcess(_));
     let done = runtime.block_on(verbs::run(cli));
     runtime.shutdown_timeout(up::SHUTDOWN);
-    match done {
-        Ok(code) => code,
-        Err(problem) => output::fail(&problem, json),
+    match (done, output::unwritten().filter(|_| !serves)) {
+        (Ok(code), None) => code,
+        // Told where it can be read.
+        (Ok(_), Some(lost)) => output::fail(&lost, false),
+        (Err(problem), _) => output::fail(&problem, json),
     }
 }
 

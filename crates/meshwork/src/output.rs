@@ -3,7 +3,11 @@
 use crate::text::clean;
 use domain::Problem;
 use serde_json::Value;
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    sync::OnceLock,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Sends our own log to standard error.
@@ -17,7 +21,7 @@ pub(crate) fn log(json: bool) {
 /// Says what went wrong; the exit code says the kind.
 pub(crate) fn fail(problem: &Problem, json: bool) -> ExitCode {
     if json {
-        println!("{}", serde_json::json!({ "error": problem }));
+        say(&serde_json::json!({ "error": problem }).to_string());
     } else {
         eprintln!("meshwork: {}", clean(&problem.what));
         for (mark, text) in [("  why:  ", &problem.why), ("  next: ", &problem.next)] {
@@ -44,10 +48,34 @@ pub(crate) fn show(value: &Value, json: bool, people: impl FnOnce(&Value) -> Res
     Ok(())
 }
 
-/// Prints a text; a closed pipe is no error.
+/// Why standard output took no more, where that was so.
+static AMISS: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a text. That it could not be written is kept for [`is_amiss`] and [`unwritten`]: what was asked for is done all the same.
 pub(crate) fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    let mut out = io::stdout().lock();
+    if let Err(error) = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        let _ = AMISS.set(error);
+    }
+}
+
+/// Whether standard output takes no more: nobody needs what follows.
+pub(crate) fn is_amiss() -> bool {
+    AMISS.get().is_some()
+}
+
+/// That something which was said is lost.
+pub(crate) fn unwritten() -> Option<Problem> {
+    AMISS.get().and_then(lost)
+}
+
+/// What is lost by an error of standard output; nothing where its reader had enough.
+fn lost(error: &io::Error) -> Option<Problem> {
+    (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
+        Problem::unavailable("The answer could not be written to standard output; what was asked for is done.")
+            .because(format!("{error}."))
+            .next("Make room there, or send it elsewhere. Before you repeat a command that changes something, look at what it did.")
+    })
 }
 
 /// What a person should know besides, one note a line: sentences, or tasks with theirs.
@@ -67,5 +95,17 @@ pub(crate) fn at(value: &Value, path: &[&str]) -> String {
         Value::Object(thing) if thing.contains_key("id") => at(&thing["id"], &[]),
         Value::Array(items) => items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_reader_who_had_enough_is_no_loss() {
+        assert!(lost(&io::Error::from(io::ErrorKind::BrokenPipe)).is_none());
+        let full = lost(&io::Error::from(io::ErrorKind::StorageFull));
+        assert!(full.is_some_and(|problem| problem.kind == domain::Kind::Unavailable && problem.next.is_some()));
     }
 }

@@ -53,7 +53,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "meshwork", &mut script);
+            output::say(&String::from_utf8_lossy(&script));
             return Ok(ExitCode::SUCCESS);
         }
         _ => {}
@@ -100,14 +102,28 @@ async fn runner(agent: cli::Agent) -> Outcome {
 async fn doctor(root: &Path, org: Option<&str>, json: bool) -> Outcome {
     let found = orchestrator::doctor::look(root);
     let mut all: Vec<Value> = found.iter().map(|f| json!({"what": f.what, "ok": f.ok, "detail": f.detail, "next": f.next})).collect();
-    if let Ok(client) = Client::find(root, org, About::Org).await
-        && let Ok(Value::Array(known)) = client.call("device.doctor", json!({})).await
-    {
-        all.extend(known.into_iter().filter(|f| !found.iter().any(|mine| f["what"] == mine.what)));
-    }
+    // Where none runs, there is nobody to ask; an org that is named and is not here is a mistake.
+    let known = match Client::find(root, org, About::Org).await {
+        Ok(client) => known(client.call("device.doctor", json!({})).await),
+        Err(problem) if org.is_some() && problem.kind != Kind::Unavailable => known(Err(problem)),
+        Err(_) => vec![],
+    };
+    all.extend(known.into_iter().filter(|f| !found.iter().any(|mine| f["what"] == mine.what)));
     let well = all.iter().all(|f| f["ok"] == true);
     answer(&Value::Array(all), json, show::findings);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(Kind::Unavailable.exit_code()) })
+}
+
+/// What the running `meshwork up` found; that it gave no answer is a finding too.
+fn known(answer: Result<Value, Problem>) -> Vec<Value> {
+    match answer {
+        Ok(Value::Array(known)) => known,
+        Ok(other) => known(Err(Problem::internal(other))),
+        Err(Problem { what, why, next, .. }) => {
+            let detail = format!("What it knows could not be asked: {what} {}", why.unwrap_or_default());
+            vec![json!({"what": "meshwork up", "ok": false, "detail": detail.trim_end(), "next": next})]
+        }
+    }
 }
 
 /// The verbs that ask the running `meshwork up`.
@@ -399,6 +415,14 @@ mod tests {
     #![allow(clippy::panic)]
     use super::*;
     use orchestrator::table;
+
+    #[test]
+    fn that_the_running_program_gives_no_findings_is_one() {
+        let one = json!({"what": "clock", "ok": true});
+        assert_eq!(known(Ok(json!([one]))), [one]);
+        let told = known(Err(Problem::unavailable("The disk is gone."))).remove(0);
+        assert!(told["ok"] == false && told["detail"].as_str().is_some_and(|text| text.ends_with("The disk is gone.")), "{told}");
+    }
 
     #[test]
     fn every_command_that_a_refusal_names_is_there() {

@@ -329,6 +329,15 @@ pub fn journals(org: &Org) -> Vec<Finding> {
     org.journals.all().into_iter().filter_map(finding).chain(failing).collect()
 }
 
+/// What was found in a part; where that cannot be read, this as a finding.
+pub(crate) fn or_unread(what: &str, found: Result<Vec<Finding>, Problem>) -> Vec<Finding> {
+    found.unwrap_or_else(|problem| {
+        let detail = format!("It cannot be read: {} {}", problem.what, problem.why.unwrap_or_default());
+        let next = problem.next.unwrap_or_else(|| "Look after the data folder and its disk, then ask again.".into());
+        vec![Finding { what: what.into(), ok: false, detail: detail.trim_end().to_owned(), next: Some(next) }]
+    })
+}
+
 fn good(what: &str, detail: String) -> Finding {
     Finding { what: what.into(), ok: true, detail, next: None }
 }
@@ -367,6 +376,16 @@ mod tests {
         assert_eq!((none.ok, none.detail.as_str(), none.next.as_deref()), (false, "not found", Some("Install it.")));
         let unneeded = found("no-such-program-anywhere", (0, 0), false);
         assert!(unneeded.ok && unneeded.next.is_some(), "what can be done without is no fault: {unneeded:?}");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_one_finding() {
+        assert!(or_unread("kept work", Ok(vec![])).is_empty());
+        let found =
+            or_unread("kept work", Err(Problem::unavailable("The checkpoints cannot be opened.").because("It is a file."))).remove(0);
+        assert_eq!((found.what.as_str(), found.ok), ("kept work", false));
+        assert_eq!(found.detail, "It cannot be read: The checkpoints cannot be opened. It is a file.");
+        assert!(found.next.is_some());
     }
 
     #[test]

@@ -200,8 +200,9 @@ async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<St
         Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
             .next("meshwork run stop ends it; pause it once it is working.")
     })?;
+    let went_on = order == Order::Resume && !live.paused();
     live.order_and_wait(order).await?;
-    Ok(said.to_owned())
+    Ok(if went_on { "It was not paused: it goes on as before." } else { said }.to_owned())
 }
 
 /// A state as it is called everywhere.

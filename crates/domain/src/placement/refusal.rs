@@ -171,7 +171,10 @@ impl Refusal {
     /// In words for a person.
     pub fn text(&self) -> String {
         match self {
-            Self::Class { class } => format!("It does not accept {class:?} workloads; its owner decides that in the lend policy."),
+            Self::Class { class } => {
+                let class = format!("{class:?}").to_lowercase();
+                format!("It does not accept workloads of class {class}; its owner decides that in the lend policy.")
+            }
             Self::Runtime { wanted: Some(runtime) } => {
                 format!("It has no working {runtime:?} runtime; `meshwork doctor` there says how to mend that.")
             }
@@ -299,6 +302,7 @@ mod tests {
             (Refusal::Reclaimed { why: Reclaim::Battery }, true, "`on_battery`"),
             (Refusal::Reclaimed { why: Reclaim::Lid }, true, "`lid_closed`"),
             (Refusal::Reclaimed { why: Reclaim::Hours }, true, "`hours`"),
+            (Refusal::Class { class: Class::Agent }, false, "of class agent;"),
             (Refusal::Suspected, true, "connected"),
             (Refusal::NotShared, false, "`meshwork project share`"),
             (Refusal::Expired, true, "ask again"),

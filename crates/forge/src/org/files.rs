@@ -10,6 +10,8 @@ use domain::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is said of files that have mistakes.
+pub(super) const MISTAKES: &str = "The org repository has mistakes.";
 /// How many mistakes one answer names.
 const MISTAKES_SHOWN: usize = 5;
 /// The longest name that a file may have, in bytes.
@@ -68,7 +70,7 @@ pub(super) fn validate(files: &BTreeMap<String, Vec<u8>>, commit: Option<Oid>) -
     if more > 0 {
         wrong.push(format!("And {more} more."));
     }
-    Err(Problem::invalid("The org repository has mistakes.").because(wrong.join(" ")).next("Mend these files; nothing was changed."))
+    Err(Problem::invalid(MISTAKES).because(wrong.join(" ")).next("Mend these files; nothing was changed."))
 }
 
 /// All files of one folder: each is named after what it holds.

@@ -2,7 +2,7 @@
 //! that owners approve by signed reviews. Which of the approved ones comes into force is for `settle`.
 
 use super::{
-    BRANCH,
+    BRANCH, files,
     head::{agreed, tip},
     kept,
 };
@@ -96,7 +96,7 @@ impl Forge {
                     None => files.remove(path),
                 };
             }
-            self.org_whole(rid, head, &files, at.clone())?;
+            self.org_whole(rid, head, &files, at.clone()).map_err(|problem| self.unfit(rid, &at, problem))?;
             let commit = self.member_commit(repo, head, message, &changes)?;
             if commit == head {
                 return Ok(Changed::InForce(at));
@@ -221,6 +221,15 @@ impl Forge {
             let waits = NAME.parse().and_then(|name| self.proposal(rid, repo, now, &self.patch(rid, &name, id)?));
             Ok(Approved::Waits(waits.ok().flatten().map(|proposal| proposal.unsigned).unwrap_or_default()))
         })
+    }
+
+    /// What is said of a change that the org cannot have: where its files are in order without it, they are not to be mended.
+    fn unfit(&self, rid: &Rid, head: &Oid, problem: Problem) -> Problem {
+        if problem.what != files::MISTAKES || self.org_state_at(rid, head.clone()).is_err() {
+            return problem;
+        }
+        let refused = Problem::invalid("The org cannot be changed so.").next("Ask for something that fits the org; nothing was changed.");
+        Problem { why: problem.why, ..refused }
     }
 
     /// A proposal's commit, or one that brings it on top of the head; with it the org must be whole.

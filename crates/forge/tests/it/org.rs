@@ -93,6 +93,7 @@ fn changes_that_would_break_the_org_are_refused_with_file_and_line() {
     for (path, content, words) in table {
         let problem = change(&device, &rid, path, content.as_deref()).unwrap_err();
         assert!(problem.kind == Kind::Invalid && problem.to_string().contains(words), "{path}: {problem}");
+        assert!(!problem.to_string().contains("Mend"), "the org's own files are in order: {problem}");
     }
     assert_eq!(device.forge.head(&rid).unwrap(), head, "nothing was changed");
 }
@@ -153,6 +154,29 @@ fn a_home_is_made_once_survives_a_crash_and_opens_with_the_same_keys() {
     assert!(!config.contains("radicle.xyz") && !config.contains("iris."), "nothing of the internet: {config}");
     assert_eq!(Forge::open(&dir.path().join("none"), &member).err().unwrap().kind, Kind::NotFound);
     assert_eq!(Forge::create(&dir.path().join("bad"), &member, "two words").err().unwrap().kind, Kind::Invalid);
+}
+
+#[test]
+fn a_key_that_others_can_read_or_replace_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let (home, member) = (dir.path().join("rad"), dir.path().join("member"));
+    drop(Forge::create(&home, &member, "laptop").unwrap());
+    let set = |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    for keys in [home.join("keys"), member.join("keys")] {
+        for (path, bad, good, words) in [(keys.join("radicle"), 0o666, 0o600, "chmod 600"), (keys.clone(), 0o777, 0o700, "chmod 700")] {
+            set(&path, bad);
+            let problem = Forge::open(&home, &member).err().unwrap();
+            assert!(problem.kind == Kind::Unavailable && problem.to_string().contains(words), "{problem}");
+            set(&path, good);
+        }
+    }
+    let key = home.join("keys/radicle");
+    let text = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "half").unwrap();
+    assert!(Forge::open(&home, &member).err().unwrap().next.is_some_and(|next| next.contains("meshwork restore")));
+    std::fs::write(&key, text).unwrap();
+    Forge::open(&home, &member).unwrap();
 }
 
 #[test]

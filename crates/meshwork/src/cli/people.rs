@@ -98,12 +98,8 @@ pub(crate) enum Org {
     Role {
         /// The member.
         member: String,
-        /// Roles that they get.
-        #[arg(long, required_unless_present = "take")]
-        give: Vec<String>,
-        /// Roles that they lose.
-        #[arg(long)]
-        take: Vec<String>,
+        #[command(flatten)]
+        roles: Roles,
     },
     /// Rename a member, or a device.
     Rename {
@@ -176,4 +172,15 @@ pub(crate) struct Invite {
     /// Where the Join port of this device is reached from outside; where it listens, where nothing is said.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) at: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Roles {
+    /// Roles that they get.
+    #[arg(long)]
+    pub(crate) give: Vec<String>,
+    /// Roles that they lose.
+    #[arg(long)]
+    pub(crate) take: Vec<String>,
 }

@@ -51,8 +51,8 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
         }
         cli::Org::Reject { what, why } => answer(&client.call("org.reject", json!({"what": what, "why": why})).await?, json, done),
         cli::Org::Threshold { owners } => answer(&client.call("org.threshold", json!({ "owners": owners })).await?, json, done),
-        cli::Org::Role { member, give, take } => {
-            answer(&client.call("member.roles", json!({"member": member, "give": give, "take": take})).await?, json, done);
+        cli::Org::Role { member, roles } => {
+            answer(&client.call("member.roles", json!({"member": member, "give": roles.give, "take": roles.take})).await?, json, done);
         }
         cli::Org::Rename { name, to, device: true } => {
             answer(&client.call("device.change", json!({"device": name, "name": to})).await?, json, done);

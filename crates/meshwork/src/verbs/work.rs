@@ -219,7 +219,7 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     loop {
         let before = after;
         log_page(client, &id, &mut after, &print).await?;
-        if after == before {
+        if after == before || output::is_amiss() {
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -286,7 +286,7 @@ async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn
     }
 }
 
-/// Prints a log over one stream; says whether that was all of it. A stream ends with the log, and breaks with the connection: the log
+/// Prints a log over one stream; says whether that was all of it, or all that can be written. A stream ends with the log, and breaks with the connection: the log
 /// itself says which.
 async fn log_stream(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<bool, Problem> {
     let path = format!("/api/v1/run/{run}/log/events?after={after}");
@@ -294,9 +294,12 @@ async fn log_stream(client: &Client, run: &str, after: &mut u64, print: &impl Fn
         .follow(&path, |event| {
             print(&event);
             *after = event["seq"].as_u64().unwrap_or(*after);
-            true
+            !output::is_amiss()
         })
         .await?;
+    if output::is_amiss() {
+        return Ok(true);
+    }
     log_page(client, run, after, print).await
 }
 
@@ -307,7 +310,7 @@ async fn log_page(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&
         print(line);
         *after = line["seq"].as_u64().unwrap_or(*after);
     }
-    Ok(page["ended"] == true)
+    Ok(page["ended"] == true || output::is_amiss())
 }
 
 /// Prints an answer that has a diff.

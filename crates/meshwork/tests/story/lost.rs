@@ -54,7 +54,10 @@ async fn a_message_that_was_not_delivered_when_up_died_is_delivered_after_it_cam
         if status == 200 { Ok(()) } else { Err(answer) }
     };
     up.until("its runner is back", frozen).await;
-    up.ok(&["run", "resume", &run]).await;
+    up.until_run(&run, "it is paused", |seen| seen["paused"] == true).await;
+    assert_eq!(up.ok(&["run", "resume", &run]).await["message"], "It goes on.");
+    up.until_run(&run, "it goes on", |seen| seen["paused"] == false).await;
+    assert_eq!(up.ok(&["run", "resume", &run]).await["message"], "It was not paused: it goes on as before.");
     fs::write(work(&up, &run).join("go"), "").unwrap();
     let ended = up.ended(&run).await;
     assert_eq!((ended["state"].as_str(), ended["undelivered"].is_null()), (Some("done"), true), "{ended:#}");
@@ -150,6 +153,16 @@ async fn a_task_whose_checkpoint_the_disk_lost_by_half_is_begun_anew_and_what_is
     fs::remove_file(kept.join("objects").join(&file[..2]).join(&file[2..])).unwrap();
     let doctor = kept_work(&up).await;
     assert!(doctor.contains("damaged: what was saved") && doctor.contains(&run), "{doctor}");
+    let aside = kept.with_extension("aside");
+    fs::rename(&kept, &aside).unwrap();
+    fs::write(&kept, "no repository").unwrap();
+    let asked = up.run(&["doctor"]).await;
+    let found = asked.json();
+    let found = found.as_array().unwrap();
+    let unread = found.iter().find(|one| one["what"] == "kept work").unwrap();
+    assert!(asked.code == 7 && unread["ok"] == false && text(&unread["detail"]).contains("cannot be read"), "{found:#?}");
+    fs::remove_file(&kept).unwrap();
+    fs::rename(&aside, &kept).unwrap();
 
     let next = up.start_task("T001", "beat").await;
     let seen = up.in_state(&next, "working").await;

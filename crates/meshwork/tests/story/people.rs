@@ -1,6 +1,6 @@
 //! The command line as people use it: what they read, how little they type, and what it says when it is not clear.
 
-use crate::support::{PASSES, clear, command_agent, idle, machine, project, text};
+use crate::support::{PASSES, PROGRAM, clear, command_agent, idle, machine, project, text};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::PermissionsExt, process::Stdio};
 use testkit::{Repository, Up, git, skip};
@@ -87,6 +87,30 @@ async fn before_the_first_start_it_is_told_what_is_missing_and_shells_learn_the_
         assert!(said.contains("meshwork") && said.contains("completions") && said.contains("takeover"), "{shell}: {said}");
     }
     assert!(!bare.data().exists(), "looking makes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_written_is_an_error_and_a_reader_who_had_enough_is_none() {
+    let run = |stdout: Stdio| std::process::Command::new(PROGRAM).args(["completions", "bash"]).stdout(stdout).output().unwrap();
+    let full = run(Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap()));
+    let told = String::from_utf8_lossy(&full.stderr);
+    assert!(full.status.code() == Some(7) && told.contains("could not be written") && !told.contains("panicked"), "{full:?}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = run(Stdio::from(writer));
+    assert!(closed.status.success() && closed.stderr.is_empty(), "{closed:?}");
+
+    let up = machine().await;
+    project(&up, "plain", "- [ ] T001 One\n", PASSES).await;
+    command_agent(&up, "talks", "while ! test -f go; do echo said; sleep 0.05; done").await;
+    let run = up.start_task("T001", "talks").await;
+    up.until_logged(&run, "said").await;
+    let mut follows = up.begun(&["run", "logs", &run, "-f"]);
+    let mut first = [0];
+    tokio::io::AsyncReadExt::read_exact(&mut follows.stdout.take().unwrap(), &mut first).await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), follows.wait()).await;
+    assert!(ended.expect("it ends with its reader").unwrap().success());
+    up.ok(&["run", "stop", &run]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -324,28 +324,33 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
     }
     let found = crate::org::blocking(move || {
         let mut found = crate::doctor::look(&folder);
-        if let Some(org) = org {
-            found.push(crate::doctor::kept(&org)?);
-            found.extend(crate::doctor::versions(&org)?);
-            found.extend(crate::doctor::clocks(&org)?);
-            found.extend(crate::removed::finding(&org));
-            found.extend(crate::doctor::put_back(&org));
-            found.extend(crate::doubled::findings(&org));
-            found.extend(crate::doctor::lines(&org));
-            found.extend(crate::doctor::aside(&org)?);
-            found.extend(crate::doctor::left_out(&org, true));
-            found.extend(crate::credentials::taken_out(&org)?);
-            found.extend(crate::doctor::journals(&org));
-            found.extend(crate::tailnet::finding(&org));
-            found.extend(crate::tailnet::amiss(&org));
-            found.extend(crate::tailnet::left_behind(&org));
-            found.extend(remote::moved(&org));
-            found.extend(remote::not_here(&org));
-        }
+        found.extend(org.iter().flat_map(of_org));
         Ok(found)
     });
     let view = |f: sandbox::Finding| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next };
     Ok(found.await?.into_iter().map(view).collect())
+}
+
+/// What there is to say of the org; a part that cannot be read is one finding, and hides no other.
+fn of_org(org: &Arc<Org>) -> Vec<sandbox::Finding> {
+    use crate::doctor::{self, or_unread};
+    let mut found = or_unread("kept work", doctor::kept(org).map(|finding| vec![finding]));
+    found.extend(or_unread("versions", doctor::versions(org)));
+    found.extend(or_unread("clock", doctor::clocks(org)));
+    found.extend(crate::removed::finding(org));
+    found.extend(doctor::put_back(org));
+    found.extend(crate::doubled::findings(org));
+    found.extend(doctor::lines(org));
+    found.extend(or_unread("changes that do not count", doctor::aside(org)));
+    found.extend(doctor::left_out(org, true));
+    found.extend(or_unread("credentials", crate::credentials::taken_out(org)));
+    found.extend(doctor::journals(org));
+    found.extend(crate::tailnet::finding(org));
+    found.extend(crate::tailnet::amiss(org));
+    found.extend(crate::tailnet::left_behind(org));
+    found.extend(remote::moved(org));
+    found.extend(remote::not_here(org));
+    found
 }
 
 #[cfg(test)]

@@ -118,6 +118,10 @@ async fn why(context: Context, input: Asked) -> Result<Why, Problem> {
 fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
     let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
     let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
+    // One that does not exist is a mistake, also where a run says already which it is.
+    if input.agent.is_some() {
+        the_agent(org, input.agent.as_ref())?;
+    }
     let claims = Claims::read(org).all(org, &view.at)?;
     let known = claim_at(&org.device, &claims).and_then(|shown| shown.latest.clone()).map(|run| as_asked(org, run));
     let run = match &known {

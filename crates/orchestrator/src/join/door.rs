@@ -2,7 +2,10 @@
 
 use super::{desk, tls};
 use crate::{clock, limits, org::Org};
-use domain::{Kind, Problem, join::JoinerState};
+use domain::{
+    Kind, Problem,
+    join::{JoinerState, Ticket},
+};
 use proto::join::{
     KnockAnswer, KnockRequest,
     join_server::{Join, JoinServer},
@@ -39,14 +42,19 @@ pub(crate) async fn keep_open(org: &Arc<Org>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Opens the Join port, or says where it is open. It stays where it was the last time, so that tickets stay good.
+/// Opens the Join port, or says where it is open. Unless another place was asked for, it stays where it was the last time, so that tickets
+/// stay good.
 pub(super) async fn open(org: &Arc<Org>) -> Result<SocketAddr, Problem> {
     let mut at = org.join_port.lock().await;
     if let Some(address) = *at {
         return Ok(address);
     }
-    let listener = listen(org).await?;
+    let before = std::fs::read_to_string(org.dir.join_address()).ok().and_then(|text| text.parse().ok());
+    let listener = listen(before, org.options.listens.join).await?;
     let address = listener.local_addr().map_err(Problem::internal)?;
+    if let Some(before) = before.filter(|before| *before != address) {
+        org.blocking(move |org| tell_moved(org, before, address)).await?;
+    }
     crate::data_dir::write_private(&org.dir.join_address(), address.to_string().as_bytes())?;
     let acceptor = TlsAcceptor::from(tls::server(&org.name, &org.forge)?);
     let (send, incoming) = mpsc::channel(limits::JOIN_CONNECTIONS_MAX);
@@ -77,21 +85,50 @@ pub(super) async fn open(org: &Arc<Org>) -> Result<SocketAddr, Problem> {
     Ok(address)
 }
 
-/// Where it was the last time, else the usual port, else any.
-async fn listen(org: &Org) -> Result<TcpListener, Problem> {
-    let before = std::fs::read_to_string(org.dir.join_address()).ok().and_then(|text| text.parse().ok());
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let asked = org.options.listens.join;
+/// Listens at the first of the places that can be had.
+async fn listen(before: Option<SocketAddr>, asked: Option<SocketAddr>) -> Result<TcpListener, Problem> {
     let mut last = None;
-    for address in before.into_iter().chain(asked).chain([usual, any]) {
-        match TcpListener::bind(address).await {
+    for address in places(before, asked) {
+        // An address that was asked for may come later, as a tailnet's does.
+        let bound = if asked.is_some() { mesh::accept_at(address).await } else { TcpListener::bind(address).await };
+        match bound {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some((address, error)),
         }
     }
     let (address, error) = last.ok_or_else(|| Problem::internal("no address to listen on"))?;
     Err(Problem::unavailable(format!("The Join port {address} cannot be opened: {error}.")).next("Give another with --join-listen."))
+}
+
+/// Where it may listen, the best first: where it was asked to and nowhere else. With any port, and where nothing was asked, where it was
+/// the last time comes first, so that tickets stay good.
+fn places(before: Option<SocketAddr>, asked: Option<SocketAddr>) -> Vec<SocketAddr> {
+    match asked {
+        Some(address) if address.port() != 0 => vec![address],
+        Some(any) => before.into_iter().filter(|at| at.ip() == any.ip()).chain([any]).collect(),
+        None => before.into_iter().chain([PORT, 0].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))).collect(),
+    }
+}
+
+/// Says of which open invitations the tickets name a place where nobody listens any more.
+fn tell_moved(org: &Org, before: SocketAddr, address: SocketAddr) -> Result<(), Problem> {
+    let now = clock::now();
+    let open: Vec<_> = desk::invites(org)?.into_iter().filter(|invite| desk::is_open(invite, now)).collect();
+    let stale = naming(open.iter().map(|invite| &invite.ticket), before);
+    if !stale.is_empty() {
+        tracing::warn!(
+            "the Join port is at {address} now, and the tickets of these open invitations name {before}: {}. Nobody gets in with them. \
+             Take them back and invite anew (meshwork org uninvite ID, meshwork org invite), or start meshwork up with --join-listen {before}",
+            stale.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// The ids of the tickets that name this address.
+fn naming<'t>(tickets: impl Iterator<Item = &'t Ticket>, address: SocketAddr) -> Vec<&'t str> {
+    let address = address.to_string();
+    tickets.filter(|ticket| ticket.knock.contains(&address)).map(|ticket| ticket.id.as_str()).collect()
 }
 
 /// Takes connections in and shakes hands, a few at a time.
@@ -162,4 +199,55 @@ pub(super) fn strange(why: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Conflict, "The other side answers in a way that this Meshwork does not understand.")
         .because(why.to_string())
         .next("Install the newest Meshwork on both machines.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    #[test]
+    fn what_was_asked_for_counts_more_than_where_the_port_was_before() {
+        let other = SocketAddr::from(([192, 0, 2, 1], 7000));
+        let table = [
+            (Some(at(7423)), Some(at(7500)), vec![at(7500)]),
+            (Some(at(7500)), Some(at(0)), vec![at(7500), at(0)]),
+            (Some(other), Some(at(0)), vec![at(0)]),
+            (Some(at(7500)), None, vec![at(7500), at(PORT), at(0)]),
+            (None, None, vec![at(PORT), at(0)]),
+        ];
+        for (before, asked, expected) in table {
+            assert_eq!(places(before, asked), expected, "{before:?}, {asked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_was_asked_for_and_is_in_use_is_refused() {
+        let taken = TcpListener::bind(at(0)).await.unwrap();
+        let there = taken.local_addr().unwrap();
+        let problem = listen(Some(at(0)), Some(there)).await.unwrap_err();
+        assert!(problem.what.contains(&there.to_string()), "{problem}");
+        assert!(problem.next.unwrap().contains("--join-listen"));
+        assert_ne!(listen(Some(there), None).await.unwrap().local_addr().unwrap(), there, "nothing was asked: any other is as good");
+    }
+
+    #[test]
+    fn tickets_that_name_the_place_of_before_are_found() {
+        let did = identity::Key::from_seed(&[1; 32]).did();
+        let ticket = |id: &str, knock: &str| -> Ticket {
+            let rid = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5";
+            let value = serde_json::json!({
+                "version": 1, "id": id, "org": "crew", "rid": rid, "admits": {"as": "device", "member": "ada"}, "expires": 0, "uses": 1,
+                "knock": [knock], "issuer": did, "radicle": []
+            });
+            serde_json::from_value(value).unwrap()
+        };
+        let tickets = [ticket("one", "127.0.0.1:7423"), ticket("two", "box.example:7423")];
+        assert_eq!(naming(tickets.iter(), at(7423)), ["one"]);
+        assert!(naming(tickets.iter(), at(7500)).is_empty());
+    }
 }
