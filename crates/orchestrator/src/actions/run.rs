@@ -425,7 +425,8 @@ async fn kept(context: Context, _: super::Nothing) -> Result<Vec<KeptView>, Prob
             let (task, left_out) = run.map_or((None, None), |r| (r.task, r.kept));
             Ok(KeptView { run: one.run, task, path: one.path, bytes: one.bytes, left_out })
         };
-        lifecycle::kept::list(org).into_iter().map(view).collect()
+        let not_moved = lifecycle::kept::not_moved(org)?;
+        lifecycle::kept::list(org).into_iter().chain(not_moved).map(view).collect::<Result<Vec<_>, Problem>>()
     };
     context.org()?.blocking(tell).await
 }

@@ -63,16 +63,18 @@ async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
     }
 }
 
-/// Ends a run that could not be ended in order: as it is, with its folder left where it is.
+/// Ends a run that could not be ended in order: as it is, with its files kept, and with a word of why.
 pub(super) async fn give_up(org: &Arc<Org>, run: Run, message: &str) -> Result<(), Problem> {
     let folder = org.dir.run(&run.id);
-    org.blocking(move |_| {
+    let laid = org.blocking(move |_| {
         runner_process::kill(&folder);
-        Ok(())
-    })
-    .await?;
-    write_end(org, &run.id, vec![], Over::given_up(message)).await?;
+        Ok(is_laid(&folder))
+    });
+    let left_out = (laid.await? && run.class == Class::Agent).then(|| LeftOut::everything(message));
+    let kept = left_out.map(|left_out| org.event(&org.device, Body::WorkKept { run: run.id.clone(), left_out }));
+    write_end(org, &run.id, kept.into_iter().collect(), Over::given_up(message)).await?;
     org.driven.settled(&run.id);
+    clean(org, &run.id).await;
     Ok(())
 }
 
@@ -178,21 +180,23 @@ fn safe(org: &Org, run: &Run, to: RunState) -> Result<Saved, Problem> {
         return Ok(Saved { checkpoint: None, left_out: kept::noted(&org.dir.run(&run.id)) });
     }
     match save(org, run) {
-        // What waiting does not mend: the files are kept as they are.
-        Err(problem) if !problem.passes() => {
-            let left_out = LeftOut { files: vec![format!("everything: {problem}")], more: 0 };
-            Ok(Saved { checkpoint: None, left_out })
+        // What waiting does not mend, or did not: the files are kept as they are.
+        Err(problem) if !problem.passes() || run.recovered >= limits::RECOVERIES_MAX => {
+            Ok(Saved { checkpoint: None, left_out: LeftOut::everything(&problem.to_string()) })
         }
         saved => saved,
     }
 }
 
+/// Whether a run's worktree was laid whole. Else it is no work: what is missing there was deleted by nobody.
+fn is_laid(folder: &Path) -> bool {
+    folder.join("welcome.json").exists() && folder.join("work").exists()
+}
+
 /// Saves the worktree of a run as a checkpoint, which outlives the run's folder.
 pub(super) fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
     let folder = org.dir.run(&run.id);
-    // A worktree that was not laid whole is no work: what is missing there was deleted by nobody.
-    let laid = folder.join("welcome.json").exists() && folder.join("work").exists();
-    let Some(base) = run.base.as_ref().filter(|_| laid) else { return Ok(Saved::default()) };
+    let Some(base) = run.base.as_ref().filter(|_| is_laid(&folder)) else { return Ok(Saved::default()) };
     let rid = org.project(Some(&run.project))?.rid;
     let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
     let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
@@ -355,6 +359,49 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::Opened;
+    use domain::Timestamp;
+
+    #[tokio::test]
+    async fn what_could_not_be_saved_of_a_stopped_run_is_kept_and_told() {
+        let opened = Opened::new().await;
+        let (org, id) = (&opened.org, clock::run_id());
+        let new =
+            admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let stopped = Some(Reason::Stopped { by: org.member.clone() });
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), ending: stopped.clone(), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let folder = org.dir.run(&id);
+        fs::create_dir_all(folder.join("work")).unwrap();
+        fs::write(folder.join("welcome.json"), "{}").unwrap();
+        fs::write(folder.join("work/made.txt"), "made").unwrap();
+
+        give_up(org, run, "Not a directory.").await.unwrap();
+        let ended: Run = org.store.get(kind::RUN, id.as_str()).unwrap().unwrap();
+        assert_eq!((ended.state, &ended.reason), (RunState::Cancelled, &stopped), "a person's word stands");
+        let why = ended.why().unwrap();
+        assert!(why.contains("could not be saved: Not a directory.") && why.contains("meshwork run kept"), "{why}");
+        let kept: Vec<_> = kept::list(org).into_iter().map(|one| (one.run, one.path)).collect();
+        assert_eq!(kept, [(id, kept::place(org, &ended).unwrap())]);
+        assert_eq!(fs::read_to_string(kept[0].1.join("work/made.txt")).unwrap(), "made");
+        assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_could_not_be_moved_aside_is_listed_where_it_is_and_removed_on_demand() {
+        let opened = Opened::new().await;
+        let (org, id) = (&opened.org, clock::run_id());
+        let new =
+            admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Cancelled, kept: Some(LeftOut::everything("Full.")), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        let folder = org.dir.run(&id);
+        fs::create_dir_all(folder.join("work")).unwrap();
+        let listed = || kept::not_moved(org).unwrap().into_iter().map(|one| one.path).collect::<Vec<_>>();
+        assert_eq!(listed(), std::slice::from_ref(&folder));
+        kept::drop_kept(org, &domain::actor::Actor::from(&org.device), &id, "Not needed.".into()).await.unwrap();
+        assert!(listed().is_empty() && !folder.exists());
+    }
 
     /// To root every mode is as good as another.
     #[test]
