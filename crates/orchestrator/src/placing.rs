@@ -14,8 +14,7 @@ use crate::{
         self, Asking,
         devices::{self, Known},
     },
-    removed,
-    stops,
+    removed, stops,
 };
 use domain::{
     Did, Problem, RunId, Timestamp,

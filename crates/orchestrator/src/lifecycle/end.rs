@@ -3,7 +3,7 @@
 use super::{Drive, Over, checkpoints, kept, publish, runner_process};
 use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, remote};
 use domain::{
-    Oid, Problem, RunId,
+    Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, kind},
     limits::START_TRIES_MAX,
     manifest::Class,
@@ -334,7 +334,7 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
         admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
     next.task = Some(task.clone());
     next.agent.clone_from(&run.agent);
-    next.on.clone_from(&run.on);
+    next.on = run.on.clone().filter(|on| !is_removed(org, on));
     next.tags.clone_from(&run.tags);
     next.priority = run.priority;
     next.gave_way = run.gave_way + u32::from(matches!(run.reason, Some(Reason::GaveWay { .. })));
@@ -355,12 +355,43 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     Ok(())
 }
 
+/// Whether a device belongs to the org no more: then nothing waits for it.
+fn is_removed(org: &Org, device: &Did) -> bool {
+    remote::device(org, device).is_err_and(|problem| problem.kind == Kind::Forbidden)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixtures::Opened;
+    use crate::fixtures::{self, Opened};
     use domain::Timestamp;
+
+    /// A run of this device at a task, which was lost.
+    fn lost(org: &Org) -> Run {
+        let (id, project) = (clock::run_id(), "demo".parse().unwrap());
+        let new = admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
+        let task = serde_json::json!({"project": "demo", "feature": "001-work", "task": "T001"});
+        Run { task: Some(serde_json::from_value(task).unwrap()), state: RunState::Lost, ..new }
+    }
+
+    /// The run that takes this one up again.
+    async fn after(org: &Arc<Org>, run: Run) -> Run {
+        let id = run.id.clone();
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        take_up_again(org, &id).await.unwrap();
+        let runs: Vec<Run> = org.store.list(kind::RUN, store::Order::Newest, limits::RUNS_MAX).unwrap();
+        runs.into_iter().find(|next| next.continues.as_ref() == Some(&id)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_waits_for_the_device_that_was_named_unless_that_was_removed() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let here = Some(org.device.clone());
+        assert_eq!(after(org, Run { on: here.clone(), ..lost(org) }).await.on, here);
+        assert_eq!(after(org, Run { on: Some(fixtures::did('g')), ..lost(org) }).await.on, None);
+    }
 
     #[tokio::test]
     async fn what_could_not_be_saved_of_a_stopped_run_is_kept_and_told() {
