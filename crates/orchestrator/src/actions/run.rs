@@ -246,7 +246,8 @@ async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
         if let Some(diff) = diff_of_commit(org, &run, &rid)? {
             return Ok(Diff { diff: Some(diff), whole: true });
         }
-        let diff = run.checkpoint.as_ref().map(|saved| org.forge.diff_checkpoint(&rid, saved)).transpose()?;
+        let of = |saved| org.forge.diff_checkpoint(&rid, saved).map_err(|problem| lifecycle::unread(org, &run, saved, problem));
+        let diff = run.checkpoint.as_ref().map(of).transpose()?;
         Ok(Diff { diff, whole: false })
     };
     context.org()?.blocking(diff).await
