@@ -343,6 +343,10 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());
     next.attempt = attempt;
+    if was_not_begun_there(&run, &org.device) {
+        let why = run.reason.as_ref().map(Reason::text).unwrap_or_default();
+        (next.reason, next.tries) = (Some(dispatch::tries_again(&run, why)), run.tries + 1);
+    }
     let (event, last) = (org.event(&org.device, Body::RunQueued { run: Box::new(next) }), run.id.clone());
     let decided = org.store.append_if(move |view| {
         let claim: Option<Claim> = view.get(kind::CLAIM, &task.to_string())?;
@@ -353,6 +357,12 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     decided.await?;
     org.wake.notify_one();
     Ok(())
+}
+
+/// Whether a run was lost on another device before its runner had a key there, as where the work that it goes on from did not come: at once
+/// that would end no better.
+fn was_not_begun_there(run: &Run, here: &Did) -> bool {
+    run.state == RunState::Lost && run.key.is_none() && run.device.as_ref().is_some_and(|device| device != here)
 }
 
 /// Whether a device belongs to the org no more: then nothing waits for it.
@@ -382,6 +392,19 @@ mod tests {
         take_up_again(org, &id).await.unwrap();
         let runs: Vec<Run> = org.store.list(kind::RUN, store::Order::Newest, limits::RUNS_MAX).unwrap();
         runs.into_iter().find(|next| next.continues.as_ref() == Some(&id)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_could_not_begin_on_another_device_is_taken_up_after_a_pause_that_grows() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let there = || Run { device: Some(fixtures::did('g')), ..lost(org) };
+        let first = after(org, there()).await;
+        assert!(matches!(first.reason, Some(Reason::TriesAgain { tries: 1, at, .. }) if at > first.queued_at), "{first:?}");
+        let second = after(org, Run { tries: first.tries, ..there() }).await;
+        assert!(matches!(second.reason, Some(Reason::TriesAgain { tries: 2, .. })), "{second:?}");
+        assert_eq!(after(org, Run { key: Some(fixtures::did('r')), ..there() }).await.reason, None, "it had begun");
+        assert_eq!(after(org, Run { device: Some(org.device.clone()), ..lost(org) }).await.reason, None);
     }
 
     #[tokio::test]
