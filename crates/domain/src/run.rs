@@ -407,6 +407,9 @@ pub struct Message {
     pub why: Option<String>,
 }
 
+/// How it is written that all of a run's files are in no commit.
+const EVERYTHING: &str = "everything: ";
+
 /// Files that are in no commit: ignored, too large, unreadable, or of a kind that git does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftOut {
@@ -425,6 +428,16 @@ impl LeftOut {
     /// Adds one, within the bound.
     pub fn add(&mut self, file: String) {
         if self.files.len() < crate::limits::LEFT_OUT_MAX { self.files.push(file) } else { self.more += 1 }
+    }
+
+    /// All that a run had made at its end: for this reason it could not be saved.
+    pub fn everything(why: &str) -> Self {
+        Self { files: vec![format!("{EVERYTHING}{why}")], more: 0 }
+    }
+
+    /// Why nothing of it could be saved at its end; none: it was.
+    pub fn why_everything(&self) -> Option<&str> {
+        self.files.iter().find_map(|file| file.strip_prefix(EVERYTHING))
     }
 }
 

@@ -59,7 +59,8 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
             going.extend(org.store.get::<Run>(kind::RUN, id.as_str())?.and_then(|run| run.goes));
         }
     }
-    let folders = lifecycle::kept::list(org);
+    let mut folders = lifecycle::kept::list(org);
+    folders.extend(lifecycle::kept::not_moved(org)?);
     let mib = folders.iter().map(|f| f.bytes).sum::<u64>() >> 20;
     let mut detail = format!(
         "{}, and {} of runs with {mib} MiB",

@@ -14,7 +14,7 @@ use crate::{
         self, Asking,
         devices::{self, Known},
     },
-    stops,
+    removed, stops,
 };
 use domain::{
     Did, Problem, RunId, Timestamp,
@@ -416,7 +416,7 @@ impl Turn {
     fn words(&self, each: &[(Did, Vec<Refusal>)]) -> String {
         let name = |did: &Did| self.looked.known(did).map_or_else(|| did.to_string(), |known| known.device.name.clone());
         match each {
-            [] => "The org lists no device for it.".into(),
+            [] => removed::no_device(removed::known(&self.org)),
             [(_, refusals)] => Refusal::texts(refusals),
             several => {
                 // Of whoever could take it, and was not asked, there is nothing to say.

@@ -36,7 +36,16 @@ pub(crate) fn finding(org: &Org) -> Option<Finding> {
     })
 }
 
-fn by_state(state: &OrgState, device: &Did) -> Option<Removed> {
+/// What is said of a run that waits where the org lists no device for it: this one would be listed, had it not been removed.
+pub(crate) fn no_device(removed: Option<Removed>) -> String {
+    match removed {
+        Some(removed) => format!("{} No device takes what it asks for; meshwork run stop ends this.", removed.message),
+        None => "The org lists no device for it.".into(),
+    }
+}
+
+/// What a state of the org says of it; none: it lists this device.
+pub(crate) fn by_state(state: &OrgState, device: &Did) -> Option<Removed> {
     if state.device_of(device).is_some() {
         return None;
     }
@@ -83,6 +92,13 @@ mod tests {
     fn state(ended: Vec<Revocation>) -> OrgState {
         let devices = [("laptop".to_owned(), Device::new("laptop", did(1), "ada"))].into();
         OrgState { devices, ended, ..crate::fixtures::state() }
+    }
+
+    #[test]
+    fn what_waits_on_a_removed_device_says_that_and_what_to_do() {
+        let told = no_device(by_state(&state(vec![]), &did(2)));
+        assert!(told.starts_with("The org crew does not list this device.") && told.contains("meshwork run stop"), "{told}");
+        assert!(!no_device(None).contains("run stop"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     caller::Caller,
     machine::Machine,
     org::Org,
+    removed,
     table::{self, Action},
 };
 use domain::{
@@ -23,6 +24,9 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
+
+/// The action that ends a run.
+const STOP: &str = "run.stop";
 
 /// What the table of actions lets policies speak of.
 ///
@@ -150,6 +154,12 @@ impl Rights {
         Permission::ALL.into_iter().filter(counts).collect()
     }
 
+    /// Whether somebody ends what is left on a device that was removed from the org: whoever may send away what runs here.
+    fn clears_up(&self, org: &Org, principal: &Principal) -> bool {
+        let may_evict = || self.decide(principal, "device.evict", &here(org, &self.state)).is_ok_and(|decided| decided.allowed);
+        self.state.is_gone(&org.device) && may_evict()
+    }
+
     /// Refuses what a caller may not do with this input.
     ///
     /// # Errors
@@ -157,8 +167,14 @@ impl Rights {
     pub fn check(&self, org: &Org, caller: &Caller, action: &Action, input: &Value) -> Result<(), Problem> {
         let (principal, resources) = (self.principal(caller), about(org, &self.state, action.name, input));
         let decided = self.decide_all(&principal, action.name, &resources)?;
-        if decided.allowed {
+        if decided.allowed || (action.name == STOP && self.clears_up(org, &principal)) {
             return Ok(());
+        }
+        let gone = removed::by_state(&self.state, &org.device).filter(|_| self.state.is_gone(&org.device));
+        if let Some(gone) = gone {
+            return Err(Problem::new(Kind::Forbidden, format!("{} is not possible here any more. {}", action.name, gone.message))
+                .because("What is on its disk can be looked at, and what it asked for, or runs here, can be ended.")
+                .next("meshwork run stop ends one run, meshwork evict all that run here; meshwork org leave takes this device out."));
         }
         let role = self.role(caller);
         let whose = match &caller.via.token {
@@ -260,4 +276,36 @@ fn without_org(caller: &Caller, action: &Action) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Kind::Forbidden, "This machine belongs to no org yet.").next("Make one: meshwork org create <name>."))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures::{self, Opened};
+    use domain::{
+        Timestamp,
+        actor::{Door, Via},
+        org::{KeyKind, Revocation},
+    };
+
+    #[tokio::test]
+    async fn on_a_removed_device_its_person_ends_runs_and_is_told_why_all_else_is_refused() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let gone = Revocation { did: org.device.clone(), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into(), name: None };
+        let (removed, unlisted) = (OrgState { ended: vec![gone], ..fixtures::state() }, fixtures::state());
+        let via = Via { door: Door::Cli, token: None };
+        let person = Caller { member: Some(org.member.clone()), role: Role::Owner, via, browser: None };
+        let stranger = Caller { member: Some(fixtures::did('X')), ..person.clone() };
+        let check = |state: &OrgState, caller: &Caller, action: &str| {
+            fixtures::rights(state.clone()).check(org, caller, table::find(action).unwrap(), &Value::Null)
+        };
+        assert!(check(&removed, &person, STOP).is_ok());
+        assert!(check(&removed, &stranger, STOP).is_err() && check(&unlisted, &person, STOP).is_err());
+        let refused = check(&removed, &person, "task.run").unwrap_err().to_string();
+        for words in ["task.run", "This device was removed from the org crew", "meshwork run stop", "meshwork evict"] {
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Saved work: the checkpoint of a run, with which another one goes on, on whatever device.
 
-use super::{Reason, Run, RunState};
+use super::{LeftOut, Reason, Run, RunState};
 use crate::{Did, Oid, RunId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,11 +71,27 @@ pub(super) fn further(run: &Run) -> Option<String> {
         Some(Reason::GaveWay { .. }) => " when there is room, in front of what is as important as it",
         _ => " when there is room",
     };
-    match (undone && run.checkpoint.is_some(), again) {
+    let unsaved = run.kept.as_ref().filter(|_| undone).and_then(LeftOut::why_everything);
+    let unsaved = unsaved.map(|why| {
+        format!("What it had done at its end could not be saved: {why} Its files are kept on its device: meshwork run kept says where.")
+    });
+    let goes_on = match (undone && run.checkpoint.is_some(), again) {
+        (true, _) if is_of_nobody(run) => Some("What it had done is in its checkpoint. No run goes on from that by itself.".to_owned()),
+        (true, _) if unsaved.is_some() => {
+            Some(format!("What it had done before is in its checkpoint, and a new run of the task begins with that{when}."))
+        }
         (true, _) => Some(format!("What it had done is in its checkpoint, and a new run of the task begins with that{when}.")),
         (false, true) => Some(format!("A new run of the task begins{when}.")),
         (false, false) => None,
-    }
+    };
+    let said: Vec<String> = unsaved.into_iter().chain(goes_on).collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// Whether its device ended it because nobody takes what it makes: its requester, or that device itself, belongs to the org no more. An
+/// end that is asked for has such a reason in this case alone.
+fn is_of_nobody(run: &Run) -> bool {
+    matches!(run.ending, Some(Reason::Hindered { .. }))
 }
 
 #[cfg(test)]
@@ -119,6 +135,27 @@ mod tests {
             }
         }
         assert_eq!(Reason::Evicted { message: "Back.".into() }.text(), "Evicted: Back.");
+    }
+
+    #[test]
+    fn that_work_was_not_saved_is_told_and_from_a_guests_of_nobody_nothing_goes_on() {
+        let did = format!("did:key:z6Mk{}", "a".repeat(44));
+        let stopped = json!({"code": "stopped", "by": did});
+        let left = json!({"code": "hindered", "message": "Its device left."});
+        let of = |reason: &Value, ending: &Value, kept: Value| {
+            let run = json!({
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did,
+                "state": "cancelled", "reason": reason, "ending": ending, "kept": kept, "checkpoint": "1".repeat(40), "queued_at": 0,
+            });
+            serde_json::from_value::<Run>(run).ok().and_then(|run| run.why()).unwrap_or_default()
+        };
+        let kept = |left_out| serde_json::to_value(left_out).unwrap_or_default();
+        let unsaved = of(&stopped, &stopped, kept(LeftOut::everything("Full.")));
+        assert!(unsaved.contains("could not be saved: Full. Its files are kept") && unsaved.contains("done before is in its"), "{unsaved}");
+        let ignored = of(&stopped, &stopped, kept(LeftOut { files: vec!["build/".into()], more: 0 }));
+        assert!(!ignored.contains("could not be saved") && ignored.contains("begins with that"), "{ignored}");
+        let nobody = of(&left, &left, Value::Null);
+        assert!(nobody.contains("in its checkpoint. No run goes on") && !nobody.contains("begins with that"), "{nobody}");
     }
 
     #[test]

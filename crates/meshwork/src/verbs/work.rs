@@ -210,9 +210,8 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
             done = followed => done?,
             () = tell_beside(client, &id) => {}
         }
-        if after == 0 {
-            let ended = client.call("run.show", json!({ "run": id })).await?;
-            eprintln!("The run ended before it said anything: {}. {}", at(&ended, &["state"]), clean(&at(&ended, &["why"])));
+        if let Some(how) = ended(&client.call("run.show", json!({ "run": id })).await?, after > 0) {
+            eprintln!("{how}");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -222,6 +221,16 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
         if after == before || output::is_amiss() {
             return Ok(ExitCode::SUCCESS);
         }
+    }
+}
+
+/// How a run ended whose log was followed to its end, unless all is well; whether it `spoke`.
+fn ended(shown: &Value, spoke: bool) -> Option<String> {
+    let (state, why) = (at(shown, &["state"]), clean(&at(shown, &["why"])));
+    match spoke {
+        true if state == "done" => None,
+        true => Some(format!("The run ended: {state}. {why}")),
+        false => Some(format!("The run ended before it said anything: {state}. {why}")),
     }
 }
 
@@ -413,6 +422,16 @@ fn line_comment(text: &str) -> Result<Value, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn who_follows_a_log_is_told_that_its_run_was_lost() {
+        let lost = json!({"state": "lost", "why": "It was lost: Its device was not heard of."});
+        let told = ended(&lost, true).unwrap();
+        assert!(told.contains("lost. It was lost: Its device was not heard of.") && !told.contains("before"), "{told}");
+        let done = json!({"state": "done", "why": "Done."});
+        assert_eq!(ended(&done, true), None);
+        assert!(ended(&done, false).unwrap().contains("before it said anything: done"));
+    }
 
     #[test]
     fn only_what_waits_for_a_person_is_waited_for_no_longer() {

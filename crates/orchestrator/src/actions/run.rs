@@ -246,7 +246,8 @@ async fn diff(context: Context, input: One) -> Result<Diff, Problem> {
         if let Some(diff) = diff_of_commit(org, &run, &rid)? {
             return Ok(Diff { diff: Some(diff), whole: true });
         }
-        let diff = run.checkpoint.as_ref().map(|saved| org.forge.diff_checkpoint(&rid, saved)).transpose()?;
+        let of = |saved| org.forge.diff_checkpoint(&rid, saved).map_err(|problem| lifecycle::unread(org, &run, saved, problem));
+        let diff = run.checkpoint.as_ref().map(of).transpose()?;
         Ok(Diff { diff, whole: false })
     };
     context.org()?.blocking(diff).await
@@ -425,7 +426,8 @@ async fn kept(context: Context, _: super::Nothing) -> Result<Vec<KeptView>, Prob
             let (task, left_out) = run.map_or((None, None), |r| (r.task, r.kept));
             Ok(KeptView { run: one.run, task, path: one.path, bytes: one.bytes, left_out })
         };
-        lifecycle::kept::list(org).into_iter().map(view).collect()
+        let not_moved = lifecycle::kept::not_moved(org)?;
+        lifecycle::kept::list(org).into_iter().chain(not_moved).map(view).collect::<Result<Vec<_>, Problem>>()
     };
     context.org()?.blocking(tell).await
 }

@@ -206,13 +206,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         }
         None => Refusal::texts(&refusals),
     };
-    let role = match (&run.device, &run.asked, &run.on) {
-        (Some(device), _, _) if device == did && run.state.ended() => "It had it.",
-        (Some(device), _, _) if device == did => "It has it.",
-        (None, Some(asked), _) if asked == did => "It is being asked.",
-        (_, _, Some(on)) if on != did => "It is not asked: a person wants it on another device.",
-        _ => "",
-    };
+    let role = role(run, did);
     let queue = Looked::place(known, &run.id).filter(|_| run.state.waits());
     let stands = queue.as_ref().map(|place| Refusal::Queue { place: place.clone() }.text()).unwrap_or_default();
     let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", Refusal::texts(&said.reasons))).unwrap_or_default();
@@ -229,6 +223,19 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         refusals,
         queue,
         said,
+    }
+}
+
+/// What a device has to do with a run.
+fn role(run: &Run, did: &Did) -> &'static str {
+    match (&run.device, &run.asked, &run.on) {
+        (Some(device), _, _) if device == did && run.state.ended() => "It had it.",
+        (Some(device), _, _) if device == did => "It has it.",
+        // Where the run is over, no device is kept from the next one.
+        _ if run.state.ended() => "",
+        (None, Some(asked), _) if asked == did => "It is being asked.",
+        (_, _, Some(on)) if on != did => "It is not asked: a person wants it on another device.",
+        _ => "",
     }
 }
 
@@ -262,6 +269,19 @@ fn of_none(board: &Board, view: &TaskView, looked: &Looked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::did;
+    use domain::Timestamp;
+
+    #[test]
+    fn of_a_run_that_is_over_no_device_is_said_to_be_passed_over() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let project = "demo".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let new = admission::new_run(id, Class::Agent, project, did('B'), did('a'), Timestamp(0));
+        let on_g = |state| Run { on: Some(did('g')), device: Some(did('g')), state, ..new.clone() };
+        let said = |state| [role(&on_g(state), &did('a')), role(&on_g(state), &did('g'))];
+        assert_eq!(said(RunState::Lost), ["", "It had it."]);
+        assert_eq!(said(RunState::Working), ["It is not asked: a person wants it on another device.", "It has it."]);
+    }
 
     #[test]
     fn a_patch_that_is_not_taken_is_a_reason_and_does_not_keep_the_explanation() {

@@ -66,6 +66,11 @@ impl Driven {
         Some((Guard { driven: self.clone(), run: run.clone() }, asked))
     }
 
+    /// Whether something drives a run now.
+    pub(super) fn drives(&self, run: &RunId) -> bool {
+        self.state().driven.contains_key(run)
+    }
+
     /// Tells what drives a run to end it. A person's word stands, whatever the device wants later.
     pub(crate) fn end(&self, run: &RunId, reason: &Reason) {
         if let Some(end) = self.state().driven.get(run) {

@@ -3,7 +3,7 @@
 use super::{Drive, Over, checkpoints, kept, publish, runner_process};
 use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, remote};
 use domain::{
-    Oid, Problem, RunId,
+    Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, kind},
     limits::START_TRIES_MAX,
     manifest::Class,
@@ -63,16 +63,18 @@ async fn finish(org: &Arc<Org>, run: &RunId, over: Over) {
     }
 }
 
-/// Ends a run that could not be ended in order: as it is, with its folder left where it is.
+/// Ends a run that could not be ended in order: as it is, with its files kept, and with a word of why.
 pub(super) async fn give_up(org: &Arc<Org>, run: Run, message: &str) -> Result<(), Problem> {
     let folder = org.dir.run(&run.id);
-    org.blocking(move |_| {
+    let laid = org.blocking(move |_| {
         runner_process::kill(&folder);
-        Ok(())
-    })
-    .await?;
-    write_end(org, &run.id, vec![], Over::given_up(message)).await?;
+        Ok(is_laid(&folder))
+    });
+    let left_out = (laid.await? && run.class == Class::Agent).then(|| LeftOut::everything(message));
+    let kept = left_out.map(|left_out| org.event(&org.device, Body::WorkKept { run: run.id.clone(), left_out }));
+    write_end(org, &run.id, kept.into_iter().collect(), Over::given_up(message)).await?;
     org.driven.settled(&run.id);
+    clean(org, &run.id).await;
     Ok(())
 }
 
@@ -178,21 +180,23 @@ fn safe(org: &Org, run: &Run, to: RunState) -> Result<Saved, Problem> {
         return Ok(Saved { checkpoint: None, left_out: kept::noted(&org.dir.run(&run.id)) });
     }
     match save(org, run) {
-        // What waiting does not mend: the files are kept as they are.
-        Err(problem) if !problem.passes() => {
-            let left_out = LeftOut { files: vec![format!("everything: {problem}")], more: 0 };
-            Ok(Saved { checkpoint: None, left_out })
+        // What waiting does not mend, or did not: the files are kept as they are.
+        Err(problem) if !problem.passes() || run.recovered >= limits::RECOVERIES_MAX => {
+            Ok(Saved { checkpoint: None, left_out: LeftOut::everything(&problem.to_string()) })
         }
         saved => saved,
     }
 }
 
+/// Whether a run's worktree was laid whole. Else it is no work: what is missing there was deleted by nobody.
+fn is_laid(folder: &Path) -> bool {
+    folder.join("welcome.json").exists() && folder.join("work").exists()
+}
+
 /// Saves the worktree of a run as a checkpoint, which outlives the run's folder.
 pub(super) fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
     let folder = org.dir.run(&run.id);
-    // A worktree that was not laid whole is no work: what is missing there was deleted by nobody.
-    let laid = folder.join("welcome.json").exists() && folder.join("work").exists();
-    let Some(base) = run.base.as_ref().filter(|_| laid) else { return Ok(Saved::default()) };
+    let Some(base) = run.base.as_ref().filter(|_| is_laid(&folder)) else { return Ok(Saved::default()) };
     let rid = org.project(Some(&run.project))?.rid;
     let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
     let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
@@ -330,7 +334,7 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
         admission::new_run(clock::run_id(), Class::Agent, run.project.clone(), run.member.clone(), run.requester.clone(), clock::now());
     next.task = Some(task.clone());
     next.agent.clone_from(&run.agent);
-    next.on.clone_from(&run.on);
+    next.on = run.on.clone().filter(|on| !is_removed(org, on));
     next.tags.clone_from(&run.tags);
     next.priority = run.priority;
     next.gave_way = run.gave_way + u32::from(matches!(run.reason, Some(Reason::GaveWay { .. })));
@@ -339,6 +343,10 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());
     next.attempt = attempt;
+    if was_not_begun_there(&run, &org.device) {
+        let why = run.reason.as_ref().map(Reason::text).unwrap_or_default();
+        (next.reason, next.tries) = (Some(dispatch::tries_again(&run, why)), run.tries + 1);
+    }
     let (event, last) = (org.event(&org.device, Body::RunQueued { run: Box::new(next) }), run.id.clone());
     let decided = org.store.append_if(move |view| {
         let claim: Option<Claim> = view.get(kind::CLAIM, &task.to_string())?;
@@ -351,10 +359,103 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     Ok(())
 }
 
+/// Whether a run was lost on another device before its runner had a key there, as where the work that it goes on from did not come: at once
+/// that would end no better.
+fn was_not_begun_there(run: &Run, here: &Did) -> bool {
+    run.state == RunState::Lost && run.key.is_none() && run.device.as_ref().is_some_and(|device| device != here)
+}
+
+/// Whether a device belongs to the org no more: then nothing waits for it.
+fn is_removed(org: &Org, device: &Did) -> bool {
+    remote::device(org, device).is_err_and(|problem| problem.kind == Kind::Forbidden)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::{self, Opened};
+    use domain::Timestamp;
+
+    /// A run of this device at a task, which was lost.
+    fn lost(org: &Org) -> Run {
+        let (id, project) = (clock::run_id(), "demo".parse().unwrap());
+        let new = admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
+        let task = serde_json::json!({"project": "demo", "feature": "001-work", "task": "T001"});
+        Run { task: Some(serde_json::from_value(task).unwrap()), state: RunState::Lost, ..new }
+    }
+
+    /// The run that takes this one up again.
+    async fn after(org: &Arc<Org>, run: Run) -> Run {
+        let id = run.id.clone();
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        take_up_again(org, &id).await.unwrap();
+        let runs: Vec<Run> = org.store.list(kind::RUN, store::Order::Newest, limits::RUNS_MAX).unwrap();
+        runs.into_iter().find(|next| next.continues.as_ref() == Some(&id)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_could_not_begin_on_another_device_is_taken_up_after_a_pause_that_grows() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let there = || Run { device: Some(fixtures::did('g')), ..lost(org) };
+        let first = after(org, there()).await;
+        assert!(matches!(first.reason, Some(Reason::TriesAgain { tries: 1, at, .. }) if at > first.queued_at), "{first:?}");
+        let second = after(org, Run { tries: first.tries, ..there() }).await;
+        assert!(matches!(second.reason, Some(Reason::TriesAgain { tries: 2, .. })), "{second:?}");
+        assert_eq!(after(org, Run { key: Some(fixtures::did('r')), ..there() }).await.reason, None, "it had begun");
+        assert_eq!(after(org, Run { device: Some(org.device.clone()), ..lost(org) }).await.reason, None);
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_waits_for_the_device_that_was_named_unless_that_was_removed() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let here = Some(org.device.clone());
+        assert_eq!(after(org, Run { on: here.clone(), ..lost(org) }).await.on, here);
+        assert_eq!(after(org, Run { on: Some(fixtures::did('g')), ..lost(org) }).await.on, None);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_saved_of_a_stopped_run_is_kept_and_told() {
+        let opened = Opened::new().await;
+        let (org, id) = (&opened.org, clock::run_id());
+        let new =
+            admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let stopped = Some(Reason::Stopped { by: org.member.clone() });
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), ending: stopped.clone(), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let folder = org.dir.run(&id);
+        fs::create_dir_all(folder.join("work")).unwrap();
+        fs::write(folder.join("welcome.json"), "{}").unwrap();
+        fs::write(folder.join("work/made.txt"), "made").unwrap();
+
+        give_up(org, run, "Not a directory.").await.unwrap();
+        let ended: Run = org.store.get(kind::RUN, id.as_str()).unwrap().unwrap();
+        assert_eq!((ended.state, &ended.reason), (RunState::Cancelled, &stopped), "a person's word stands");
+        let why = ended.why().unwrap();
+        assert!(why.contains("could not be saved: Not a directory.") && why.contains("meshwork run kept"), "{why}");
+        let kept: Vec<_> = kept::list(org).into_iter().map(|one| (one.run, one.path)).collect();
+        assert_eq!(kept, [(id, kept::place(org, &ended).unwrap())]);
+        assert_eq!(fs::read_to_string(kept[0].1.join("work/made.txt")).unwrap(), "made");
+        assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_could_not_be_moved_aside_is_listed_where_it_is_and_removed_on_demand() {
+        let opened = Opened::new().await;
+        let (org, id) = (&opened.org, clock::run_id());
+        let new =
+            admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Cancelled, kept: Some(LeftOut::everything("Full.")), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        let folder = org.dir.run(&id);
+        fs::create_dir_all(folder.join("work")).unwrap();
+        let listed = || kept::not_moved(org).unwrap().into_iter().map(|one| one.path).collect::<Vec<_>>();
+        assert_eq!(listed(), std::slice::from_ref(&folder));
+        kept::drop_kept(org, &domain::actor::Actor::from(&org.device), &id, "Not needed.".into()).await.unwrap();
+        assert!(listed().is_empty() && !folder.exists());
+    }
 
     /// To root every mode is as good as another.
     #[test]

@@ -139,6 +139,32 @@ fn damaged(run: &RunId, flaw: &str) -> String {
     format!("It is damaged on that device's disk: {flaw}. What is left of it is kept there; meshwork run show {run} says where.")
 }
 
+/// What is said where a checkpoint could not be read: whether the disk lost it, and what to do.
+pub(crate) fn unread(org: &Org, run: &Run, commit: &Oid, problem: Problem) -> Problem {
+    if run.held.as_ref() != Some(commit) {
+        return problem;
+    }
+    org.forge.look_again(commit);
+    match on_disk(org, run, commit, Look::Through) {
+        Ok(found) => lost_words(run, commit, &found).unwrap_or(problem),
+        Err(_) => problem,
+    }
+}
+
+/// What is said of a checkpoint that the disk here lost; none: it has it.
+fn lost_words(run: &Run, commit: &Oid, found: &OnDisk) -> Option<Problem> {
+    let why = match found {
+        OnDisk::Whole(_) => return None,
+        OnDisk::Damaged(flaw) => format!("It is damaged on this device's disk: {flaw}."),
+        OnDisk::Nothing => "It is not on this device's disk any more, as where an older copy of the disk was put back.".to_owned(),
+    };
+    let again = run.task.as_ref().map_or_else(|| "meshwork task run".to_owned(), |at| format!("meshwork task run {}", at.task));
+    Some(Problem::not_found(format!("The checkpoint {commit} of run {} cannot be read any more.", run.id)).because(why).next(format!(
+        "Run its task again ({again}): it begins with what can be had of that work elsewhere, or anew, and what is left here is kept \
+             aside (meshwork run kept). meshwork doctor says what else the disk lost."
+    )))
+}
+
 /// What is to be written down of a run whose checkpoint `held` is not on the disk, which has `there` instead: facts of this device, and one
 /// that another told. Nothing where the run has another one by now.
 fn corrected(now: &Run, held: &Oid, there: &OnDisk, why: &str) -> Vec<Fact> {
@@ -308,6 +334,18 @@ mod tests {
         assert_eq!(now(&own, &older_there), (Some(older.clone()), Some(older.clone())), "an older one is better than none");
         assert_eq!(now(&elsewhere, &OnDisk::Nothing), (Some(last.clone()), None), "it may be there");
         assert_eq!(now(&elsewhere, &older_there), (Some(last.clone()), Some(older)), "it may be there");
+    }
+
+    #[test]
+    fn who_wants_to_see_a_checkpoint_that_the_disk_lost_is_told_what_to_do() {
+        let last = oid("2");
+        let run = evicted(&last);
+        let told = |found: &OnDisk| lost_words(&run, &last, found).map(|problem| problem.to_string());
+        assert_eq!(told(&OnDisk::Whole(last.clone())), None);
+        for (found, words) in [(OnDisk::Damaged("half.txt is missing".into()), "half.txt is missing."), (OnDisk::Nothing, "put back")] {
+            let told = told(&found).unwrap_or_default();
+            assert!(told.contains(words) && told.contains("meshwork task run") && told.contains(last.as_str()), "{told}");
+        }
     }
 
     #[test]

@@ -124,15 +124,40 @@ pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: Stri
         if folder.exists() {
             return remove(&folder);
         }
-        Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is."))
+        let run: Option<Run> = org.store.get(kind::RUN, wanted.as_str())?;
+        match run.and_then(|run| place(org, &run)) {
+            Some(folder) => remove(&folder),
+            None => Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is.")),
+        }
     })
     .await?;
     org.record(by, vec![Body::WorkDropped { run: run.clone(), why }]).await
 }
 
-/// Where the folder of a run is kept, if it is.
+/// Where the folder of a run is kept, if it is: aside, or where the run worked when it could not be moved yet.
 pub(crate) fn place(org: &Org, run: &Run) -> Option<PathBuf> {
-    Some(org.dir.kept().join(run.id.as_str())).filter(|path| run.kept.is_some() && path.exists())
+    run.kept.as_ref()?;
+    let aside = Some(org.dir.kept().join(run.id.as_str())).filter(|path| path.exists());
+    // What is driven is about to be moved.
+    let there = || Some(org.dir.run(&run.id)).filter(|path| run.state.ended() && !org.driven.drives(&run.id) && path.exists());
+    aside.or_else(there)
+}
+
+/// The folders that are to be kept and could not be moved aside yet.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn not_moved(org: &Org) -> Result<Vec<Kept>, Problem> {
+    let entries = fs::read_dir(org.dir.runs()).into_iter().flatten().flatten();
+    let mut found = vec![];
+    for id in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok()) {
+        let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { continue };
+        let path = org.dir.run(&id);
+        if place(org, &run).as_ref() == Some(&path) {
+            found.push(Kept { run: id, bytes: size(&path), path, has_remains: false });
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a run's folder is to be kept, as the journal says.

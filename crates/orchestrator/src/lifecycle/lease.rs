@@ -1,5 +1,6 @@
 //! Leases of the runs that this device executes: renewed while the runner is heard of, and enforced when it is not. While a run
-//! is being started and prepared this device itself holds it. A run that a device asked for which was removed from the org is ended.
+//! is being started and prepared this device itself holds it. A guest from which nobody takes anything is ended, because the device that
+//! asked for it was removed from the org, or this one was.
 
 use super::ask_to_end;
 use crate::{clock, fault, org::Org};
@@ -48,9 +49,18 @@ async fn renew(org: &Arc<Org>, run: &Run, until: Timestamp) {
 /// Why a guest is to end that nobody waits for any more. What only a refused commit of the org says may be taken back.
 fn of_nobody(state: &OrgState, here: &Did, run: &Run) -> Option<Reason> {
     let by = &run.requester;
-    let sure = state.refused.is_none() || state.revoked_for_good().any(|key| key == by);
-    let gone = by != here && state.device_of(by).is_none() && sure && run.ending.is_none();
-    gone.then(|| Reason::Hindered { message: format!("The device {by}, which asked for it, does not belong to the org any more.") })
+    if by == here || run.ending.is_some() {
+        return None;
+    }
+    let sure = |did: &Did| state.refused.is_none() || state.revoked_for_good().any(|key| key == did);
+    let message = if state.is_gone(here) && sure(here) {
+        "This device was removed from the org, and nobody takes what it does for others any more.".to_owned()
+    } else if state.device_of(by).is_none() && sure(by) {
+        format!("The device {by}, which asked for it, does not belong to the org any more.")
+    } else {
+        return None;
+    };
+    Some(Reason::Hindered { message })
 }
 
 /// Has a run ended, with its work saved.
@@ -68,17 +78,31 @@ mod tests {
         admission::new_run,
         fixtures::{self, did},
     };
-    use domain::{manifest::Class, org::Device};
+    use domain::{
+        manifest::Class,
+        org::{Device, KeyKind, Revocation},
+    };
+
+    fn asked_by(letter: char) -> Run {
+        let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+        new_run(id, Class::Agent, "demo".parse().unwrap(), did('B'), did(letter), Timestamp(0))
+    }
+
+    #[test]
+    fn a_device_that_was_removed_ends_the_guests_of_others_and_goes_on_with_its_own_runs() {
+        let devices = [("box".to_owned(), Device::new("box", did('b'), "ada"))].into();
+        let gone = Revocation { did: did('a'), kind: KeyKind::Device, at: Timestamp(0), why: "sold".into(), name: None };
+        let state = OrgState { devices, ended: vec![gone], ..fixtures::state() };
+        let ended = |by| of_nobody(&state, &did('a'), &asked_by(by));
+        assert_eq!(ended('a'), None);
+        assert!(ended('b').is_some_and(|why| why.text().contains("This device was removed from the org")));
+    }
 
     #[test]
     fn a_guest_of_a_device_that_was_removed_is_ended_once() {
         let devices = [("box".to_owned(), Device::new("box", did('b'), "ada"))].into();
         let state = OrgState { devices, ..fixtures::state() };
-        let asked_by = |letter| {
-            let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
-            new_run(id, Class::Agent, "demo".parse().unwrap(), did('B'), did(letter), Timestamp(0))
-        };
-        // Its own it goes on with, also where it was removed itself.
+        // Its own it goes on with.
         let ended = |run: &Run| of_nobody(&state, &did('a'), run);
         assert_eq!(['a', 'b'].map(|by| ended(&asked_by(by))), [None, None]);
         let reason = ended(&asked_by('g'));

@@ -47,7 +47,7 @@ pub use driven::Driven;
 pub(crate) use end::take_up_again;
 pub(crate) use evict::{Evicting, evict, freeze, let_go};
 pub(crate) use give_way::give_way;
-pub(crate) use gone::{amiss, forget_gone, gone_there};
+pub(crate) use gone::{amiss, forget_gone, gone_there, unread};
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;

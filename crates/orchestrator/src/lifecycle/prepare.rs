@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{data_dir::make_private, host::Welcome, org::Org, provenance, tasks::Board};
 use domain::{
-    Kind, Oid, PatchId, Problem, Rid,
+    Did, Kind, Oid, PatchId, Problem, Rid,
     agent::{Agent, EngineChoice},
     manifest::Manifest,
     patch::Patch,
@@ -184,15 +184,22 @@ fn lay_saved(org: &Org, rid: &Rid, run: &Run, commit: &Oid, work: &Path) -> Resu
         return laid.map_err(|problem| Problem { kind: Kind::Unavailable, ..problem });
     }
     if !brought.exists() {
-        return Err(Problem::not_found(format!(
-            "The checkpoint {commit}, with which this run was to begin, is not on this device any more."
-        ))
-        .next("Run its task again (meshwork task run): what can be had is looked for anew."));
+        return Err(not_here(run, &org.device, commit));
     }
     org.forge.restore_received(rid, &brought, commit, work, Some(&session))?;
     // It lies in the worktree now, and where it came from.
     let _ = fs::remove_dir_all(&brought);
     Ok(())
+}
+
+/// What is said where saved work that was to be laid is here no more. It was whole a moment ago: the device that asked for the run places
+/// it again, by what can be had then.
+fn not_here(run: &Run, here: &Did, commit: &Oid) -> Problem {
+    let what = format!("The checkpoint {commit}, with which this run was to begin, is not on this device any more, or is damaged.");
+    match run.requester == *here {
+        true => Problem::unavailable(what),
+        false => Problem::not_found(what).next("Run its task again (meshwork task run): what can be had is looked for anew."),
+    }
 }
 
 /// The patch that a run continues. Who made it is judged where the run was asked for: only that device knows its own runs.
@@ -209,4 +216,20 @@ fn review_comments(org: &Org, board: &Board, run: &Run) -> Result<Option<Vec<Str
     let patch = org.forge.patch(&board.project.rid, &board.project.name, patch)?;
     let said = provenance::said(&*org.rights()?, patch);
     Ok((!said.is_empty()).then_some(said))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission::new_run, fixtures::did};
+    use domain::{Timestamp, manifest::Class};
+
+    #[test]
+    fn a_run_whose_saved_work_went_before_it_was_laid_is_placed_again_by_its_requester() {
+        let (id, commit) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), "1".repeat(40).parse().unwrap());
+        let run = new_run(id, Class::Agent, "demo".parse().unwrap(), did('A'), did('a'), Timestamp(0));
+        assert!(not_here(&run, &did('a'), &commit).passes());
+        assert!(!not_here(&run, &did('b'), &commit).passes());
+    }
 }

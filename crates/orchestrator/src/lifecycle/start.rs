@@ -76,8 +76,7 @@ async fn bring_saved(org: &Arc<Org>, run: &Run) -> Result<(), Over> {
 /// Finds the runner of a run again after the orchestrator was restarted.
 pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Drive, Over> {
     let folder = org.dir.run(&run.id);
-    let token =
-        std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost("The orchestrator ended before its runner was started."))?;
+    let token = std::fs::read_to_string(folder.join("token")).map_err(|_| Over::lost(without_folder(run)))?;
     if !runner_process::alive(&folder) {
         return Err(Over::lost("The orchestrator was restarted, and the run's runner was gone."));
     }
@@ -108,6 +107,18 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     let drive = Drive { org: org.clone(), id: run.id.clone(), live, reports, board, end };
     drive.catch_up(run).await?;
     Ok(drive)
+}
+
+/// Why nothing of a run is found here that has no folder of its own.
+fn without_folder(run: &Run) -> &'static str {
+    // Its key came from its runner.
+    match run.state > RunState::Starting || run.key.is_some() {
+        true => {
+            "It had begun, and the folder in which it worked is not on this device's disk any more, as where an older copy of the disk \
+             was put back."
+        }
+        false => "The orchestrator ended before its runner was started.",
+    }
 }
 
 /// Waits for something as long as the run's runner lives; none when it is gone.
@@ -349,4 +360,24 @@ pub fn secret() -> Result<String, Problem> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(Problem::internal)?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission::new_run, fixtures::did};
+    use domain::{Timestamp, manifest::Class};
+
+    #[test]
+    fn of_a_run_that_worked_and_whose_folder_is_gone_it_is_not_said_that_it_never_began() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let new = new_run(id, Class::Agent, "demo".parse().unwrap(), did('A'), did('a'), Timestamp(0));
+        let said = |state, key| without_folder(&Run { state, key, ..new.clone() });
+        assert!(said(RunState::Starting, None).contains("before its runner was started"));
+        for (state, key) in [(RunState::Working, None), (RunState::Starting, Some(did('r')))] {
+            let said = said(state, key);
+            assert!(said.contains("It had begun") && said.contains("put back"), "{said}");
+        }
+    }
 }

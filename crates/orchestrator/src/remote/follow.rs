@@ -70,7 +70,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pauses, mut followed) = (limits::REMOTE_PAUSES, None);
+    let (mut pauses, mut followed, mut told) = (limits::REMOTE_PAUSES, None, false);
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -88,10 +88,14 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
             }
             Ok(Some(came)) => {
                 pauses.anew();
+                told = false;
                 following.told(came, is_over_there(org, id, device).await)
             }
             Err(problem) => {
-                tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
+                // Once until it is followed again: it may be away for days.
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
+                }
                 broke(org, device, clock, following).await
             }
         };
