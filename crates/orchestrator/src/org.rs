@@ -47,7 +47,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-pub use store::{Recorded, Seq, Store};
+pub use store::{Recorded, Seq, Signer, Store};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
@@ -267,7 +267,7 @@ impl Org {
         let remote = Remote::new(&record.name, &device, sign, state);
         let _opening = remote::say_opening(&remote, &dir, &options);
         let signing = forge.clone();
-        let signer = store::Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
+        let signer = Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
         let store = match Fault::asked() {
             Fault::AnswerBeforeCommit => Store::open_with_fault(&dir.store(), signer, store::fault::Fault::AnswerBeforeCommit)?,
             _ => Store::open(&dir.store(), signer)?,

@@ -122,14 +122,14 @@ mod tests {
     use super::*;
     use domain::event::{Body, Event, VERSION};
     use futures::FutureExt;
+    use orchestrator::org::Signer;
     use std::time::Duration;
-    use store::Signer;
 
     #[tokio::test]
     async fn what_comes_before_the_reader_has_its_first_turn_is_seen_by_who_had_caught_up() {
-        let (dir, key) = (tempfile::tempdir().unwrap(), identity::Key::from_seed(&[1; 32]));
-        let device = key.did();
-        let store = Store::open(dir.path(), Signer { device: device.clone(), sign: Arc::new(move |bytes| Ok(key.sign(bytes))) }).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let device: domain::Did = "did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw".parse().unwrap();
+        let store = Store::open(dir.path(), Signer { device: device.clone(), sign: Arc::new(|_| Ok([0; 64])) }).unwrap();
         let fan = Fan::default();
         let mut watcher = fan.watch(&store, store.last().0);
         // Looked at without giving way: the reader had no turn yet.
