@@ -92,10 +92,10 @@ async fn a_run_is_not_lost_whose_requester_is_halted_for_longer_than_its_lease()
     let devices = two.ada.act("device.list", json!({})).await;
     let adas = text(&devices.as_array().unwrap().iter().find(|device| device["here"] == true).unwrap()["name"]);
     let stop = text(&two.ada.ok(&["stop", "order", "--device", &adas, "--why", "It was left on a train."]).await["order"]["id"]);
-    // The pauses between so many tries are longer than that lease.
+    // Looked for every two seconds: so many are longer than that lease.
     let look = || async {
-        let tries = two.ada.log().matches("cannot be followed now").count();
-        if tries >= 9 { Ok(()) } else { Err(json!(tries)) }
+        let cuts = two.bob.log().matches("connections were cut because of a stop order").count();
+        if cuts >= 12 { Ok(()) } else { Err(json!(cuts)) }
     };
     two.ada.until("it is tried again and again", look).await;
     assert_eq!(two.ada.act("run.show", json!({ "run": run })).await["state"], "working", "{}", two.ada.log());
