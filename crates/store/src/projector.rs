@@ -3,7 +3,7 @@
 use crate::{limits, problem, read::Order};
 use domain::{
     Problem,
-    event::{self, Event},
+    event::{self, Event, Projected},
 };
 use serde::de::DeserializeOwned;
 use sqlite::{Connection, State, Statement};
@@ -24,14 +24,20 @@ pub(crate) struct Projector<'c> {
 /// A projected thing in memory.
 #[derive(Clone, Debug)]
 struct Entry {
+    /// As JSON; none when there is no such thing.
+    value: Option<Arc<str>>,
+    /// What the table does not know yet; none where it is as it is there.
+    change: Option<Change>,
+}
+
+/// What became of a projected thing since it was written into the table.
+#[derive(Clone, Debug)]
+struct Change {
     kind: &'static str,
     id: String,
-    /// As JSON; none when it is no more.
-    value: Option<Arc<str>>,
-    /// The event that changed it first since it is in memory, and the last one.
+    /// The event that changed it first, and the last one.
     first: u64,
     last: u64,
-    dirty: bool,
 }
 
 /// What an append that is not yet counted changes.
@@ -94,8 +100,8 @@ impl<'c> Projector<'c> {
         }
         for change in changes.map_err(Failure::Append)? {
             let key = key(change.kind, &change.id);
-            let entry = Entry { kind: change.kind, id: change.id, value: change.value, first: seq, last: seq, dirty: true };
-            staged.put(key, entry);
+            let Projected { kind, id, value } = change;
+            staged.put(key, Entry { value, change: Some(Change { kind, id, first: seq, last: seq }) });
         }
         Ok(())
     }
@@ -113,24 +119,25 @@ impl<'c> Projector<'c> {
     pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
         for key in &self.changed {
             let Some(entry) = self.cache.get_mut(key) else { continue };
+            let Some(change) = &entry.change else { continue };
             match &entry.value {
                 None => {
                     self.delete.reset()?;
-                    self.delete.bind((1, entry.kind))?;
-                    self.delete.bind((2, entry.id.as_str()))?;
+                    self.delete.bind((1, change.kind))?;
+                    self.delete.bind((2, change.id.as_str()))?;
                     self.delete.next()?;
                 }
                 Some(value) => {
                     self.upsert.reset()?;
-                    self.upsert.bind((1, entry.kind))?;
-                    self.upsert.bind((2, entry.id.as_str()))?;
+                    self.upsert.bind((1, change.kind))?;
+                    self.upsert.bind((2, change.id.as_str()))?;
                     self.upsert.bind((3, &**value))?;
-                    self.upsert.bind((4, signed(entry.first)))?;
-                    self.upsert.bind((5, signed(entry.last)))?;
+                    self.upsert.bind((4, signed(change.first)))?;
+                    self.upsert.bind((5, signed(change.last)))?;
                     self.upsert.next()?;
                 }
             }
-            entry.dirty = false;
+            entry.change = None;
         }
         self.changed.clear();
         // A statement that is not reset keeps its transaction open.
@@ -158,18 +165,22 @@ impl<'c> Projector<'c> {
         }
     }
 
+    /// From memory or the table. What was not in memory is from then on, also that it is not there: who decides looks, and what it decided
+    /// is projected from the same.
     fn value(&mut self, kind: &str, id: &str) -> sqlite::Result<Option<Arc<str>>> {
-        if let Some(entry) = self.cache.get(&key(kind, id)) {
+        let key = key(kind, id);
+        if let Some(entry) = self.cache.get(&key) {
             return Ok(entry.value.clone());
         }
         self.select.reset()?;
         self.select.bind((1, kind))?;
         self.select.bind((2, id))?;
-        let found = match self.select.next()? {
+        let found: Option<Arc<str>> = match self.select.next()? {
             State::Row => Some(self.select.read::<String, _>(0)?.into()),
             State::Done => None,
         };
         self.select.reset()?;
+        self.cache.insert(key, Entry { value: found.clone(), change: None });
         Ok(found)
     }
 }
@@ -182,9 +193,9 @@ impl Staged {
 
 /// Puts it in the place of what was there; says whether that had changed already.
 fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) -> bool {
-    let before = map.get(&key).filter(|before| before.dirty);
-    if let Some(before) = before {
-        entry.first = before.first;
+    let before = map.get(&key).and_then(|before| before.change.as_ref());
+    if let (Some(before), Some(change)) = (before, &mut entry.change) {
+        change.first = before.first;
     }
     let again = before.is_some();
     map.insert(key, entry);
