@@ -64,7 +64,7 @@ pub(super) async fn keep(org: &Arc<Org>, run: &RunId) -> Result<(), Problem> {
                 move_aside(&from.join(name), &to.join(name))?;
             }
             fs::write(to.join(SIZE), size(&to).to_string()).map_err(|e| storage(&to, &e))?;
-            Ok(beyond_the_bound(list(org)))
+            Ok(beyond_the_bound(list(org), |run| is_unsaved(org, run)))
         })
         .await?;
     for old in beyond {
@@ -114,10 +114,12 @@ pub(crate) fn list(org: &Org) -> Vec<Kept> {
     found
 }
 
-/// Of the kept folders those that are beyond the bound; the newest is never, nor what a disk left of a checkpoint.
-fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
+/// Of the kept folders, oldest first, those that are beyond the bound: the last is never, nor what a disk left of a checkpoint. Those whose
+/// work was saved nowhere else go last.
+fn beyond_the_bound(mut kept: Vec<Kept>, is_unsaved: impl Fn(&RunId) -> bool) -> Vec<RunId> {
     let (mut count, mut bytes) = (0, 0u64);
     kept.retain(|one| !one.has_remains);
+    kept.sort_by_cached_key(|one| is_unsaved(&one.run));
     kept.reverse();
     let over = kept.into_iter().filter(|one| {
         count += 1;
@@ -125,6 +127,12 @@ fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
         count > 1 && (count > limits::KEPT_MAX || bytes > limits::KEPT_BYTES_MAX)
     });
     over.map(|one| one.run).collect()
+}
+
+/// Whether the work of a run could not be saved at its end, as far as can be told.
+fn is_unsaved(org: &Org, run: &RunId) -> bool {
+    let unsaved = |run: Run| run.kept.as_ref().and_then(LeftOut::why_everything).is_some();
+    org.store.get::<Run>(kind::RUN, run.as_str()).map_or(true, |run| run.is_some_and(unsaved))
 }
 
 /// Removes what is kept of a run.
@@ -235,10 +243,13 @@ mod tests {
         };
         let many: Vec<Kept> = (0..limits::KEPT_MAX + 2).map(|n| one(n, 1)).collect();
         let oldest = [many[1].run.clone(), many[0].run.clone()];
-        assert_eq!(beyond_the_bound(many), oldest);
+        assert_eq!(beyond_the_bound(many, |_| false), oldest);
+        let many: Vec<Kept> = (0..limits::KEPT_MAX + 1).map(|n| one(n, 1)).collect();
+        let (first, second) = (many[0].run.clone(), many[1].run.clone());
+        assert_eq!(beyond_the_bound(many, |run| *run == first), [second], "what was saved nowhere else goes last");
         let large = vec![one(1, 1), one(2, limits::KEPT_BYTES_MAX), one(3, limits::KEPT_BYTES_MAX * 2)];
-        assert_eq!(beyond_the_bound(large).len(), 2);
+        assert_eq!(beyond_the_bound(large, |_| false).len(), 2);
         let damaged = Kept { has_remains: true, ..one(1, limits::KEPT_BYTES_MAX * 2) };
-        assert!(beyond_the_bound(vec![damaged, one(2, 1), one(3, 1)]).is_empty(), "a person says when that goes");
+        assert!(beyond_the_bound(vec![damaged, one(2, 1), one(3, 1)], |_| false).is_empty(), "a person says when that goes");
     }
 }
