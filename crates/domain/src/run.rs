@@ -427,6 +427,8 @@ impl LeftOut {
 
     /// Adds one, within the bound.
     pub fn add(&mut self, file: String) {
+        // No file of that name passes for all that there is.
+        let file = if file.starts_with(EVERYTHING) { format!("./{file}") } else { file };
         if self.files.len() < crate::limits::LEFT_OUT_MAX { self.files.push(file) } else { self.more += 1 }
     }
 

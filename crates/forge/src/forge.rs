@@ -70,6 +70,8 @@ impl Forge {
         }
         key::private_dir(home)?;
         key::private_dir(member_home)?;
+        // Else Radicle makes it, as open as the person's umask has it.
+        key::private_dir(&home.join("keys"))?;
         let rad_home = Home::new(home).told(format!("The Radicle home {} could not be made.", home.display()))?;
         let device = key::create(&rad_home.keys())?;
         key::create(&member_home.join("keys"))?;

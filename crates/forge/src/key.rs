@@ -56,20 +56,19 @@ pub(crate) fn create(dir: &Path) -> Result<SigningKey, Problem> {
     load(dir)
 }
 
+/// What to do where a key cannot be read.
+const UNREADABLE: &str = "Run as the user who owns the data folder, who must be able to read the key; where it is damaged, restore it from a \
+                          backup with `meshwork restore`.";
+
 /// The key in `dir`, unless others could have read it or put another in its place.
 pub(crate) fn load(dir: &Path) -> Result<SigningKey, Problem> {
-    let store = Keystore::new(&dir);
-    if store.secret_key_path().exists() {
+    let (store, what) = (Keystore::new(&dir), format!("The key in {} cannot be read.", dir.display()));
+    // Of a folder that may not be entered Radicle says that no key is there.
+    if store.secret_key_path().try_exists().told(&what).map_err(|problem| problem.next(UNREADABLE))? {
         check_folder(dir)?;
         identity::check_private(store.secret_key_path())?;
     }
-    let found = store.secret_key(None).told(format!("The key in {} cannot be read.", dir.display())).map_err(|problem| {
-        problem.next(
-            "Run as the user who owns the data folder, who must be able to read the key; where it is damaged, restore it from a backup with \
-             `meshwork restore`.",
-        )
-    });
-    found?.ok_or_else(|| {
+    store.secret_key(None).told(what).map_err(|problem| problem.next(UNREADABLE))?.ok_or_else(|| {
         Problem::not_found(format!("There is no key in {}.", dir.display())).next("Restore it from a backup with `meshwork restore`.")
     })
 }

@@ -8,6 +8,7 @@ use crate::{
     git,
     key::commit_signature,
     limits,
+    moving::below,
     objects::{self, copy_objects},
     repository::{canonical, locked_ref, tree_of},
     tree::{self, BaseTree, ImportLimits, Imported},
@@ -16,6 +17,7 @@ use crate::{
 };
 use domain::{Oid, Problem, Rid, RunId};
 use git2::{Delta, ErrorCode, FileMode, ObjectType};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -183,6 +185,7 @@ impl Forge {
         let kept = self.checkpoints(rid)?;
         let found = read_checkpoint(&kept, convert::git_oid(checkpoint.as_str())?)?;
         let base = tree_of(&kept, convert::git_oid(found.base.as_str())?)?;
+        sound(&kept, base.id(), &[&found.work])?;
         let work = kept.find_tree(convert::git_oid(found.work.as_str())?).told("The saved work cannot be read.")?;
         diff::trees(&kept, &base, &work)
     }
@@ -244,6 +247,7 @@ impl Forge {
         let found = read_checkpoint(kept, convert::git_oid(checkpoint.as_str())?)?;
         self.checkout(rid, &found.base, into)?;
         let base = tree_of(kept, convert::git_oid(found.base.as_str())?)?;
+        sound(kept, base.id(), &[Some(&found.work), found.session.as_ref()].into_iter().flatten().collect::<Vec<_>>())?;
         lay(kept, Some(&base), &found.work, into)?;
         if let (Some(session), Some(into)) = (&found.session, session_into) {
             fs::create_dir_all(into).told("The engine's session files could not be laid.")?;
@@ -391,6 +395,18 @@ pub(crate) fn read_checkpoint(repo: &git2::Repository, commit: git2::Oid) -> Res
 
 pub(crate) fn no_checkpoint(commit: &dyn std::fmt::Display) -> Problem {
     Problem::not_found(format!("The checkpoint {commit} is not on this device."))
+}
+
+/// Refuses trees with an object that was cut off, other than those of the tree `base`: git would look for its end for ever.
+fn sound(repo: &git2::Repository, base: git2::Oid, trees: &[&Oid]) -> Result<(), Problem> {
+    let mut known = HashSet::new();
+    below(repo, base, &mut known, &mut |_, _| Ok(()))?;
+    for tree in trees {
+        below(repo, convert::git_oid(tree.as_str())?, &mut known, &mut |_, id| {
+            objects::read(repo, id, |_| Ok(())).told("The checkpoint cannot be read.")
+        })?;
+    }
+    Ok(())
 }
 
 /// Makes the files below `dir`, which are those of `from`, those of the tree `to`. Nobody else writes there yet.

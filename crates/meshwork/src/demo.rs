@@ -4,7 +4,7 @@
 use crate::{
     cli,
     client::Client,
-    output::{at, say},
+    output::{aside, at, say},
     text::clean,
     up,
 };
@@ -14,7 +14,7 @@ use orchestrator::machine::Listens;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    io::{BufRead, IsTerminal},
+    io::{BufRead, IsTerminal, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -63,7 +63,7 @@ pub(crate) async fn run(root: Option<&Path>, args: cli::Demo, json: bool) -> Res
 
 impl Demo {
     fn tell(&self, text: &str) {
-        if self.quiet { eprintln!("{text}") } else { say(text) }
+        if self.quiet { aside(text) } else { say(text) }
     }
 
     async fn main_job(&self, root: &Path, example: Option<&Path>) -> Result<(Vec<Value>, bool), Problem> {
@@ -198,7 +198,7 @@ fn git_free(command: &mut Command, name: &str) -> Result<(), Problem> {
 }
 
 fn ask(question: &str) -> bool {
-    eprint!("{question}");
+    let _ = write!(std::io::stderr(), "{question}");
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer).is_ok();
     read && !answer.trim().to_ascii_lowercase().starts_with('n') && !answer.is_empty()

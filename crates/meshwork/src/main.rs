@@ -70,7 +70,7 @@ fn feature_new(mut args: impl Iterator<Item = std::ffi::OsString>) -> i32 {
     let (name, description) = (next(), next());
     let made =
         std::env::current_dir().map_err(domain::Problem::internal).and_then(|at| spec::specify::feature_new(&at, &name, &description));
-    println!("{}", serde_json::to_string(&made).unwrap_or_default());
+    output::say(&serde_json::to_string(&made).unwrap_or_default());
     0
 }
 

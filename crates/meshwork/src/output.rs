@@ -15,6 +15,8 @@ pub(crate) fn log(json: bool) {
     let filter = EnvFilter::try_from_env("MESHWORK_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,orchestrator=info,server=info,meshwork=info,store=info,forge=info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Else it complains there, with a panic, that a line could not be written: what logs on a full disk would end by that.
+    let builder = builder.log_internal_errors(false);
     if json { builder.json().init() } else { builder.with_ansi(std::io::stderr().is_terminal()).init() }
 }
 
@@ -22,11 +24,12 @@ pub(crate) fn log(json: bool) {
 pub(crate) fn fail(problem: &Problem, json: bool) -> ExitCode {
     if json {
         say(&serde_json::json!({ "error": problem }).to_string());
-    } else {
-        eprintln!("meshwork: {}", clean(&problem.what));
+    }
+    if !json || unwritten().is_some() {
+        aside(&format!("meshwork: {}", clean(&problem.what)));
         for (mark, text) in [("  why:  ", &problem.why), ("  next: ", &problem.next)] {
             if let Some(text) = text {
-                eprintln!("{mark}{}", clean(text));
+                aside(&format!("{mark}{}", clean(text)));
             }
         }
     }
@@ -57,6 +60,11 @@ pub(crate) fn say(text: &str) {
     if let Err(error) = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
         let _ = AMISS.set(error);
     }
+}
+
+/// Tells a person a line beside the answer, on standard error. Where that takes nothing, there is nowhere else to say so.
+pub(crate) fn aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Whether standard output takes no more: nobody needs what follows.

@@ -397,7 +397,7 @@ fn standard_input(what: &str) -> Result<String, Problem> {
     let mut text = String::new();
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        eprintln!("Type {what}, then Enter (it is not shown):");
+        output::aside(&format!("Type {what}, then Enter (it is not shown):"));
         let _hidden = crate::hidden::hide();
         stdin.read_line(&mut text).map_err(Problem::internal)?;
     } else {

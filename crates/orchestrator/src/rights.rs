@@ -170,7 +170,9 @@ impl Rights {
         if decided.allowed || (action.name == STOP && self.clears_up(org, &principal)) {
             return Ok(());
         }
-        let gone = removed::by_state(&self.state, &org.device).filter(|_| self.state.is_gone(&org.device));
+        // Who is listed still is refused for what their role may not do, as everywhere.
+        let listed = caller.member.as_ref().is_some_and(|key| self.state.member_of(key).is_some());
+        let gone = removed::by_state(&self.state, &org.device).filter(|_| !listed && self.clears_up(org, &principal));
         if let Some(gone) = gone {
             return Err(Problem::new(Kind::Forbidden, format!("{} is not possible here any more. {}", action.name, gone.message))
                 .because("What is on its disk can be looked at, and what it asked for, or runs here, can be ended.")
@@ -302,7 +304,9 @@ mod tests {
             fixtures::rights(state.clone()).check(org, caller, table::find(action).unwrap(), &Value::Null)
         };
         assert!(check(&removed, &person, STOP).is_ok());
-        assert!(check(&removed, &stranger, STOP).is_err() && check(&unlisted, &person, STOP).is_err());
+        assert!(check(&unlisted, &person, STOP).is_err());
+        let refused = check(&removed, &stranger, STOP).unwrap_err().to_string();
+        assert!(!refused.contains("meshwork run stop"), "nobody is sent to what they may not do: {refused}");
         let refused = check(&removed, &person, "task.run").unwrap_err().to_string();
         for words in ["task.run", "This device was removed from the org crew", "meshwork run stop", "meshwork evict"] {
             assert!(refused.contains(words), "{refused}");

@@ -154,6 +154,9 @@ mod tests {
         assert!(unsaved.contains("could not be saved: Full. Its files are kept") && unsaved.contains("done before is in its"), "{unsaved}");
         let ignored = of(&stopped, &stopped, kept(LeftOut { files: vec!["build/".into()], more: 0 }));
         assert!(!ignored.contains("could not be saved") && ignored.contains("begins with that"), "{ignored}");
+        let mut named = LeftOut::default();
+        named.add("everything: gone".into());
+        assert_eq!(named.why_everything(), None, "so may a file be called");
         let nobody = of(&left, &left, Value::Null);
         assert!(nobody.contains("in its checkpoint. No run goes on") && !nobody.contains("begins with that"), "{nobody}");
     }

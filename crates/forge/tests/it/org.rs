@@ -162,6 +162,10 @@ fn a_key_that_others_can_read_or_replace_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (home, member) = (dir.path().join("rad"), dir.path().join("member"));
     drop(Forge::create(&home, &member, "laptop").unwrap());
+    for keys in [home.join("keys"), member.join("keys")] {
+        let mode = std::fs::metadata(&keys).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "whatever the umask: {}", keys.display());
+    }
     let set = |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     for keys in [home.join("keys"), member.join("keys")] {
         for (path, bad, good, words) in [(keys.join("radicle"), 0o666, 0o600, "chmod 600"), (keys.clone(), 0o777, 0o700, "chmod 700")] {
@@ -172,6 +176,14 @@ fn a_key_that_others_can_read_or_replace_is_refused() {
         }
     }
     let key = home.join("keys/radicle");
+    // Nobody, root neither, can follow a link that leads to itself.
+    let aside = home.join("keys/aside");
+    std::fs::rename(&key, &aside).unwrap();
+    std::os::unix::fs::symlink(&key, &key).unwrap();
+    let problem = Forge::open(&home, &member).err().unwrap();
+    assert!(problem.what.contains("cannot be read") && problem.to_string().contains("owns the data folder"), "{problem}");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::rename(&aside, &key).unwrap();
     let text = std::fs::read(&key).unwrap();
     std::fs::write(&key, "half").unwrap();
     assert!(Forge::open(&home, &member).err().unwrap().next.is_some_and(|next| next.contains("meshwork restore")));

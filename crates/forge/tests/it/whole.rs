@@ -105,6 +105,9 @@ fn a_broken_object_is_found_whether_it_is_cut_off_empty_or_another() {
         let saved = Saved::new();
         overwrite(&saved.object("work/new/half.txt"), broken);
         assert_eq!(saved.flaw(Look::Through), "work/new/half.txt is broken", "{broken:?}");
+        let forge = &saved.device.forge;
+        assert!(forge.diff_checkpoint(&saved.rid, &saved.commit).is_err(), "{broken:?}");
+        assert!(forge.restore(&saved.rid, &saved.commit, &saved.device.path("again"), None).is_err(), "{broken:?}");
     }
 }
 

@@ -96,8 +96,8 @@ fn asks(proposal: &Value) -> bool {
 
 /// Asks a person at the terminal; what is not a yes is a no.
 pub(super) fn yes(question: &str) -> bool {
-    print!("{question} [y/N] ");
-    let _ = std::io::stdout().flush();
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     matches!(line.trim().to_lowercase().as_str(), "y" | "yes")

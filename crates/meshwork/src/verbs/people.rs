@@ -31,7 +31,7 @@ pub(super) async fn orgs(client: &Client, org: cli::Org, json: bool) -> Outcome 
             output::show(&client.call("org.create", input).await?, json, show::org)?;
             let server = headscale.filter(|_| key.is_some()).and_then(|server| server.parse::<ServerUrl>().ok());
             if let Some(clear) = server.as_ref().and_then(orchestrator::tailnet::in_the_clear) {
-                eprintln!("note: {clear}.");
+                output::aside(&format!("note: {clear}."));
             }
         }
         cli::Org::Show => output::show(&client.call("org.show", json!({})).await?, json, show::org)?,

@@ -103,13 +103,13 @@ async fn wait_for(client: &Client, started: &Value, json: bool) -> Outcome {
                 states.push(shown)
             } else {
                 if let Some(news) = news(&shown, &mut told).filter(|_| !json) {
-                    eprintln!("{news}");
+                    output::aside(&news);
                 }
                 open.push(shown)
             }
         }
         if wait_for_a_person(&open) {
-            eprintln!("What is left waits for a person, and starts by itself once that is done: it is not waited for here any longer.");
+            output::aside("What is left waits for a person, and starts by itself once that is done: it is not waited for here any longer.");
             all_done = false;
             states.append(&mut open);
         }
@@ -168,7 +168,7 @@ pub(super) async fn runs(client: &Client, run: cli::Run, json: bool) -> Outcome 
         cli::Run::Diff { run } => {
             let value = client.call("run.diff", json!({ "run": run })).await?;
             if value["diff"].is_null() && !json {
-                eprintln!("Nothing of it was saved yet.");
+                output::aside("Nothing of it was saved yet.");
             } else {
                 diff(&value, json);
             }
@@ -211,7 +211,7 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
             () = tell_beside(client, &id) => {}
         }
         if let Some(how) = ended(&client.call("run.show", json!({ "run": id })).await?, after > 0) {
-            eprintln!("{how}");
+            output::aside(&how);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -258,12 +258,12 @@ async fn tell_beside(client: &Client, run: &str) {
         // Where nothing is answered, following the log finds that out, and says so.
         if let Ok(shown) = client.call("run.show", json!({ "run": run })).await {
             if let Some(news) = news(&shown, &mut told) {
-                eprintln!("{news}");
+                output::aside(&news);
             }
             let away = show::away(&shown).map(|whose| whose.device);
             if let Some(device) = away.as_ref().filter(|_| away != silent) {
                 let name = Names::ask(client).await.of(device);
-                eprintln!("{name} does not answer now: what the run does there is told once it does.");
+                output::aside(&format!("{name} does not answer now: what the run does there is told once it does."));
             }
             silent = away;
         }
@@ -286,7 +286,7 @@ async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn
             Err(problem) if *after > 0 && problem.passes() && failed < LOG_TRIES => {
                 failed += 1;
                 if failed == 1 {
-                    eprintln!("The log broke off after line {after}; it is followed again.");
+                    output::aside(&format!("The log broke off after line {after}; it is followed again."));
                 }
             }
             Err(problem) => return Err(problem),
@@ -295,8 +295,8 @@ async fn follow_log(client: &Client, run: &str, after: &mut u64, print: &impl Fn
     }
 }
 
-/// Prints a log over one stream; says whether that was all of it, or all that can be written. A stream ends with the log, and breaks with the connection: the log
-/// itself says which.
+/// Prints a log over one stream; says whether that was all of it, or all that can be written. A stream ends with the log, and breaks with
+/// the connection: the log itself says which.
 async fn log_stream(client: &Client, run: &str, after: &mut u64, print: &impl Fn(&Value)) -> Result<bool, Problem> {
     let path = format!("/api/v1/run/{run}/log/events?after={after}");
     client
@@ -347,7 +347,7 @@ pub(super) async fn patches(client: &Client, patch: cli::Patch, json: bool) -> O
             let input = json!({"project": p.at.project, "patch": p.patch, "revision": revision, "since": since});
             let value = client.call("patch.diff", input).await?;
             if let (false, Some(note)) = (json, value["note"].as_str()) {
-                eprintln!("{note}");
+                output::aside(note);
             }
             diff(&value, json);
         }
@@ -404,7 +404,7 @@ async fn merge(client: &Client, patch: Value, revision: Option<String>, json: bo
             state = look => state,
         };
         if !state.is_empty() && state != told {
-            eprintln!("{state}");
+            output::aside(&state);
             told = state;
         }
     }

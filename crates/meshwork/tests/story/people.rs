@@ -99,6 +99,11 @@ async fn what_cannot_be_written_is_an_error_and_a_reader_who_had_enough_is_none(
     drop(reader);
     let closed = run(Stdio::from(writer));
     assert!(closed.status.success() && closed.stderr.is_empty(), "{closed:?}");
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut unheard = std::process::Command::new(PROGRAM);
+    unheard.arg("--data-dir").arg(nowhere.path()).args(["run", "list"]).stdout(full()).stderr(full()).env("MESHWORK_LOG", "trace");
+    assert_eq!(unheard.status().unwrap().code(), Some(7), "an error that nobody can be told is the same error");
 
     let up = machine().await;
     project(&up, "plain", "- [ ] T001 One\n", PASSES).await;

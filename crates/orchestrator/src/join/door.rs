@@ -52,6 +52,9 @@ pub(super) async fn open(org: &Arc<Org>) -> Result<SocketAddr, Problem> {
     let before = std::fs::read_to_string(org.dir.join_address()).ok().and_then(|text| text.parse().ok());
     let listener = listen(before, org.options.listens.join).await?;
     let address = listener.local_addr().map_err(Problem::internal)?;
+    if !mesh::is_here(address.ip()) {
+        tracing::warn!(%address, "this machine does not have the address of its Join port; who is invited reaches it once it does");
+    }
     if let Some(before) = before.filter(|before| *before != address) {
         org.blocking(move |org| tell_moved(org, before, address)).await?;
     }

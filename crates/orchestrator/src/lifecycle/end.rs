@@ -453,8 +453,12 @@ mod tests {
         fs::create_dir_all(folder.join("work")).unwrap();
         let listed = || kept::not_moved(org).unwrap().into_iter().map(|one| one.path).collect::<Vec<_>>();
         assert_eq!(listed(), std::slice::from_ref(&folder));
+        // Where it was to be moved to was made, and no more than that.
+        let aside = org.dir.kept().join(id.as_str());
+        fs::create_dir_all(&aside).unwrap();
+        assert!(listed() == std::slice::from_ref(&folder) && kept::list(org).is_empty());
         kept::drop_kept(org, &domain::actor::Actor::from(&org.device), &id, "Not needed.".into()).await.unwrap();
-        assert!(listed().is_empty() && !folder.exists());
+        assert!(listed().is_empty() && !folder.exists() && !aside.exists());
     }
 
     /// To root every mode is as good as another.

@@ -16,6 +16,8 @@ use domain::{
 };
 use std::{
     fs,
+    io::ErrorKind,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -59,13 +61,10 @@ pub(super) async fn keep(org: &Arc<Org>, run: &RunId) -> Result<(), Problem> {
             let (from, to) = (org.dir.run(&wanted), org.dir.kept().join(wanted.as_str()));
             make_private(&to)?;
             for name in ["work", "home"] {
-                match fs::rename(from.join(name), to.join(name)) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(storage(&to, &error)),
-                    _ => {}
-                }
+                move_aside(&from.join(name), &to.join(name))?;
             }
             fs::write(to.join(SIZE), size(&to).to_string()).map_err(|e| storage(&to, &e))?;
-            Ok(beyond_the_bound(list(org)))
+            Ok(beyond_the_bound(list(org), |run| is_unsaved(org, run)))
         })
         .await?;
     for old in beyond {
@@ -73,6 +72,21 @@ pub(super) async fn keep(org: &Arc<Org>, run: &RunId) -> Result<(), Problem> {
         drop_kept(org, &Actor::from(&org.device), &old, why).await?;
     }
     Ok(())
+}
+
+/// Moves a folder, if it is there. Only one that may be written to can be moved elsewhere, and an engine gives its own any mode.
+fn move_aside(from: &Path, to: &Path) -> Result<(), Problem> {
+    let moved = fs::rename(from, to).or_else(|error| match fs::symlink_metadata(from) {
+        Ok(found) if error.kind() == ErrorKind::PermissionDenied && found.is_dir() => {
+            fs::set_permissions(from, fs::Permissions::from_mode(found.permissions().mode() | 0o700))?;
+            fs::rename(from, to)
+        }
+        _ => Err(error),
+    });
+    match moved {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(storage(to, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// Copies aside what is left of a damaged checkpoint of a run. May be done again after a crash at any point.
@@ -95,15 +109,17 @@ pub(crate) fn list(org: &Org) -> Vec<Kept> {
         let has_remains = entry.path().join(REMAINS).exists();
         Some(Kept { run, path: entry.path(), bytes, has_remains })
     };
-    let mut found: Vec<Kept> = entries.filter_map(one).collect();
+    let mut found: Vec<Kept> = entries.filter(|entry| holds_anything(&entry.path())).filter_map(one).collect();
     found.sort_by(|a, b| a.run.cmp(&b.run));
     found
 }
 
-/// Of the kept folders those that are beyond the bound; the newest is never, nor what a disk left of a checkpoint.
-fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
+/// Of the kept folders, oldest first, those that are beyond the bound: the last is never, nor what a disk left of a checkpoint. Those whose
+/// work was saved nowhere else go last.
+fn beyond_the_bound(mut kept: Vec<Kept>, is_unsaved: impl Fn(&RunId) -> bool) -> Vec<RunId> {
     let (mut count, mut bytes) = (0, 0u64);
     kept.retain(|one| !one.has_remains);
+    kept.sort_by_cached_key(|one| is_unsaved(&one.run));
     kept.reverse();
     let over = kept.into_iter().filter(|one| {
         count += 1;
@@ -113,6 +129,12 @@ fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
     over.map(|one| one.run).collect()
 }
 
+/// Whether the work of a run could not be saved at its end, as far as can be told.
+fn is_unsaved(org: &Org, run: &RunId) -> bool {
+    let unsaved = |run: Run| run.kept.as_ref().and_then(LeftOut::why_everything).is_some();
+    org.store.get::<Run>(kind::RUN, run.as_str()).map_or(true, |run| run.is_some_and(unsaved))
+}
+
 /// Removes what is kept of a run.
 ///
 /// # Errors
@@ -120,15 +142,14 @@ fn beyond_the_bound(mut kept: Vec<Kept>) -> Vec<RunId> {
 pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: String) -> Result<(), Problem> {
     let wanted = run.clone();
     org.blocking(move |org| {
-        let folder = org.dir.kept().join(wanted.as_str());
-        if folder.exists() {
-            return remove(&folder);
-        }
+        let aside = Some(org.dir.kept().join(wanted.as_str())).filter(|path| path.exists());
         let run: Option<Run> = org.store.get(kind::RUN, wanted.as_str())?;
-        match run.and_then(|run| place(org, &run)) {
-            Some(folder) => remove(&folder),
-            None => Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is.")),
+        let there = run.and_then(|run| not_moved_of(org, &run));
+        if aside.is_none() && there.is_none() {
+            return Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is."));
         }
+        // Of both, where only a part could be moved: what was left would be saved once more.
+        [aside, there].into_iter().flatten().try_for_each(|folder| remove(&folder))
     })
     .await?;
     org.record(by, vec![Body::WorkDropped { run: run.clone(), why }]).await
@@ -137,10 +158,23 @@ pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: Stri
 /// Where the folder of a run is kept, if it is: aside, or where the run worked when it could not be moved yet.
 pub(crate) fn place(org: &Org, run: &Run) -> Option<PathBuf> {
     run.kept.as_ref()?;
-    let aside = Some(org.dir.kept().join(run.id.as_str())).filter(|path| path.exists());
+    let aside = Some(org.dir.kept().join(run.id.as_str())).filter(|path| holds_anything(path));
+    aside.or_else(|| not_moved_of(org, run))
+}
+
+/// Whether there is anything in a folder: one is made before what is kept is moved into it, which may fail.
+fn holds_anything(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+/// Where a run worked whose folder is to be kept and is there still.
+fn not_moved_of(org: &Org, run: &Run) -> Option<PathBuf> {
     // What is driven is about to be moved.
-    let there = || Some(org.dir.run(&run.id)).filter(|path| run.state.ended() && !org.driven.drives(&run.id) && path.exists());
-    aside.or_else(there)
+    let stays = run.kept.is_some() && run.state.ended() && !org.driven.drives(&run.id);
+    Some(org.dir.run(&run.id)).filter(|path| stays && path.exists())
 }
 
 /// The folders that are to be kept and could not be moved aside yet.
@@ -182,7 +216,22 @@ fn size(folder: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// To root every mode is as good as another.
+    #[test]
+    fn a_folder_that_may_not_be_written_to_is_moved_and_one_that_is_not_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("run/work"), dir.path().join("kept"));
+        fs::create_dir_all(&from).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(from.join("made.txt"), "made").unwrap();
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o555)).unwrap();
+        move_aside(&from, &to.join("work")).unwrap();
+        move_aside(&from, &to.join("work")).unwrap();
+        assert!(!from.exists() && to.join("work/made.txt").exists());
+    }
 
     #[test]
     fn the_oldest_are_beyond_the_bound_and_the_newest_never_is() {
@@ -194,10 +243,13 @@ mod tests {
         };
         let many: Vec<Kept> = (0..limits::KEPT_MAX + 2).map(|n| one(n, 1)).collect();
         let oldest = [many[1].run.clone(), many[0].run.clone()];
-        assert_eq!(beyond_the_bound(many), oldest);
+        assert_eq!(beyond_the_bound(many, |_| false), oldest);
+        let many: Vec<Kept> = (0..limits::KEPT_MAX + 1).map(|n| one(n, 1)).collect();
+        let (first, second) = (many[0].run.clone(), many[1].run.clone());
+        assert_eq!(beyond_the_bound(many, |run| *run == first), [second], "what was saved nowhere else goes last");
         let large = vec![one(1, 1), one(2, limits::KEPT_BYTES_MAX), one(3, limits::KEPT_BYTES_MAX * 2)];
-        assert_eq!(beyond_the_bound(large).len(), 2);
+        assert_eq!(beyond_the_bound(large, |_| false).len(), 2);
         let damaged = Kept { has_remains: true, ..one(1, limits::KEPT_BYTES_MAX * 2) };
-        assert!(beyond_the_bound(vec![damaged, one(2, 1), one(3, 1)]).is_empty(), "a person says when that goes");
+        assert!(beyond_the_bound(vec![damaged, one(2, 1), one(3, 1)], |_| false).is_empty(), "a person says when that goes");
     }
 }

@@ -133,7 +133,9 @@ fn unless_taken(address: SocketAddr, bound: io::Result<SocketAddr>) -> Option<So
 
 /// That this machine does not have an address at which other devices are to reach it, as a finding of the doctor.
 pub(crate) fn not_here(org: &Org) -> Option<Finding> {
-    absent([org.remote.address(), org.remote.gossip_address()].into_iter().flatten())
+    // Where it is just being opened, that says so itself.
+    let join = org.join_port.try_lock().ok().and_then(|at| *at);
+    absent([org.remote.address(), org.remote.gossip_address(), join].into_iter().flatten())
 }
 
 fn absent(addresses: impl Iterator<Item = SocketAddr>) -> Option<Finding> {
@@ -142,10 +144,9 @@ fn absent(addresses: impl Iterator<Item = SocketAddr>) -> Option<Finding> {
         return None;
     }
     let at = absent.join(" and ");
-    let detail =
-        format!("Other devices are to reach this one at {at}, and this machine does not have that address now: none gets in there.");
+    let detail = format!("Others are to reach this device at {at}, and this machine does not have that address now: none gets in there.");
     let next = "It goes on by itself once the machine has it, as when a tailscaled that starts late connects (tailscale status). Where it \
-                never will, start meshwork up with another address for --mesh-listen and --gossip-listen.";
+                never will, start meshwork up with another address for --mesh-listen, --gossip-listen or --join-listen.";
     Some(Finding { what: "address".into(), ok: false, detail, next: Some(next.into()) })
 }
 
