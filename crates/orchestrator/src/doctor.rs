@@ -300,15 +300,14 @@ fn unread_policy(org: &Org) -> Option<Finding> {
     Some(Finding { what: "lend policy".into(), ok: false, detail, next: problem.next })
 }
 
-/// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.
-///
-/// # Errors
-/// When the org cannot be read.
-pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
-    let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(doubled::findings(org)).chain(lines(org)).chain(aside(org)?).chain(left_out(org, false));
+/// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do. A part that cannot be read
+/// is told as that, and hides no other.
+pub fn warnings(org: &Org) -> Vec<String> {
+    let found = put_back(org).into_iter().chain(or_unread("clock", clocks(org))).chain(or_unread("versions", versions(org)));
+    let found = found.chain(removed::finding(org)).chain(doubled::findings(org)).chain(lines(org));
+    let found = found.chain(or_unread("changes that do not count", aside(org))).chain(left_out(org, false));
     let found = found.chain(tailnet::finding(org)).chain(tailnet::amiss(org)).chain(remote::not_here(org)).chain(unread_policy(org));
-    Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
+    found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect()
 }
 
 /// The copies of other devices' journals that stand: something was kept out of them, or they cannot be opened or written here.
