@@ -335,6 +335,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
 fn of_org(org: &Arc<Org>) -> Vec<sandbox::Finding> {
     use crate::doctor::{self, or_unread};
     let mut found = or_unread("kept work", doctor::kept(org).map(|finding| vec![finding]));
+    found.extend(or_unread("unsaved work", doctor::unsaved(org)));
     found.extend(or_unread("versions", doctor::versions(org)));
     found.extend(or_unread("clock", doctor::clocks(org)));
     found.extend(crate::removed::finding(org));
