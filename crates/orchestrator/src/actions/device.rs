@@ -350,6 +350,7 @@ fn of_org(org: &Arc<Org>) -> Vec<sandbox::Finding> {
     found.extend(crate::tailnet::amiss(org));
     found.extend(crate::tailnet::left_behind(org));
     found.extend(remote::moved(org));
+    found.extend(or_unread("join port", crate::join::moved(org)));
     found.extend(remote::not_here(org));
     found
 }
