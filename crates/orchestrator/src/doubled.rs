@@ -24,8 +24,9 @@ pub(crate) fn findings(org: &Org) -> Vec<Finding> {
 fn this_one(device: &Device, at: Timestamp) -> Finding {
     let name = domain::shown(&device.name);
     let detail = format!(
-        "A copy of this device, with the same key, was seen on another machine, last at {}. While both run each undoes what the other does: \
-         stop one of the two; where the other was stolen, have it removed on another device: meshwork org remove {name} --device --lost.",
+        "A copy of this device, with the same key, was seen on another machine, last at {}. While both run each undoes what the other \
+         does: stop one of the two; where the other was stolen, have it removed on another device: meshwork org remove {name} --device \
+         --lost.",
         at.minute()
     );
     let next = "Look where a copy of this device's data folder, or its backup, was started. Where the device is removed, this machine is \
@@ -40,8 +41,8 @@ fn another(device: &Device, at: Timestamp) -> Finding {
          one was stolen: meshwork org remove {name} --device --lost.",
         at.minute()
     );
-    let next = "While both run do not take what comes of that device for its owner's. Where it is removed, both machines are, and the owner's \
-                joins anew.";
+    let next = "While both run do not take what comes of that device for its owner's. Where it is removed, both machines are, and the \
+                owner's joins anew.";
     Finding { what: format!("key of {name}"), ok: false, detail, next: Some(next.into()) }
 }
 
