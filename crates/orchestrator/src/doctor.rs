@@ -2,7 +2,7 @@
 
 use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
 use domain::{
-    Did, PatchId, Problem, Rid, Timestamp,
+    Did, PatchId, Problem, Rid, RunId, Timestamp,
     event::{Body, Event, kind},
     org::KeyKind,
     run::Run,
@@ -82,6 +82,25 @@ pub fn kept(org: &Org) -> Result<Finding, Problem> {
     }
     let next = (!next.is_empty()).then(|| next.join(" "));
     Ok(Finding { what: "kept work".into(), ok: true, detail, next })
+}
+
+/// That the work of runs could not be saved at their end, as long as their files are kept aside: a finding, or none.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn unsaved(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let runs = lifecycle::kept::unsaved(org)?;
+    if runs.is_empty() {
+        return Ok(vec![]);
+    }
+    let named: Vec<&str> = runs.iter().rev().take(limits::GONE_NAMED_MAX).map(RunId::as_str).collect();
+    let more = if runs.len() > named.len() { ", and more" } else { "" };
+    let of = domain::counted(runs.len() as u64, "run");
+    let detail =
+        format!("What {of} had done at the end could not be saved; the files are kept on this device: {}{more}.", named.join(", "));
+    let next =
+        "meshwork run show says why, and meshwork run kept where they are. Take out of them what you need; meshwork run drop removes them.";
+    Ok(vec![Finding { what: "unsaved work".into(), ok: false, detail, next: Some(next.into()) }])
 }
 
 /// Devices that are kept out because their version and this one's do not work together: a finding for each.
@@ -300,15 +319,15 @@ fn unread_policy(org: &Org) -> Option<Finding> {
     Some(Finding { what: "lend policy".into(), ok: false, detail, next: problem.next })
 }
 
-/// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do.
-///
-/// # Errors
-/// When the org cannot be read.
-pub fn warnings(org: &Org) -> Result<Vec<String>, Problem> {
-    let found = put_back(org).into_iter().chain(clocks(org)?).chain(versions(org)?).chain(removed::finding(org));
-    let found = found.chain(doubled::findings(org)).chain(lines(org)).chain(aside(org)?).chain(left_out(org, false));
+/// What a person has to hear of this device without asking, as the doctor tells it, who also says what to do. A part that cannot be read
+/// is told as that, and hides no other.
+pub fn warnings(org: &Org) -> Vec<String> {
+    let found = put_back(org).into_iter().chain(or_unread("clock", clocks(org))).chain(or_unread("versions", versions(org)));
+    let found = found.chain(removed::finding(org)).chain(doubled::findings(org)).chain(lines(org));
+    let found = found.chain(or_unread("changes that do not count", aside(org))).chain(left_out(org, false));
+    let found = found.chain(or_unread("unsaved work", unsaved(org)));
     let found = found.chain(tailnet::finding(org)).chain(tailnet::amiss(org)).chain(remote::not_here(org)).chain(unread_policy(org));
-    Ok(found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect())
+    found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect()
 }
 
 /// The copies of other devices' journals that stand: something was kept out of them, or they cannot be opened or written here.

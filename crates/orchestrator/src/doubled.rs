@@ -24,8 +24,9 @@ pub(crate) fn findings(org: &Org) -> Vec<Finding> {
 fn this_one(device: &Device, at: Timestamp) -> Finding {
     let name = domain::shown(&device.name);
     let detail = format!(
-        "A copy of this device runs on another machine, with the same key, as noticed last at {}: each undoes what the other does. Stop one \
-         of the two; where the other was stolen, have it removed on another device: meshwork org remove {name} --device --lost.",
+        "A copy of this device, with the same key, was seen on another machine, last at {}. While both run each undoes what the other \
+         does: stop one of the two; where the other was stolen, have it removed on another device: meshwork org remove {name} --device \
+         --lost.",
         at.minute()
     );
     let next = "Look where a copy of this device's data folder, or its backup, was started. Where the device is removed, this machine is \
@@ -36,12 +37,12 @@ fn this_one(device: &Device, at: Timestamp) -> Finding {
 fn another(device: &Device, at: Timestamp) -> Finding {
     let (name, owner) = (domain::shown(&device.name), domain::shown(&device.owner));
     let detail = format!(
-        "{name} runs on two machines at once, with one key, as noticed last at {}. Ask {owner} to stop one of the two; where one was \
-         stolen: meshwork org remove {name} --device --lost.",
+        "{name} was seen on two machines at once, with one key, last at {}. Ask {owner} to stop one of the two, unless that is done; where \
+         one was stolen: meshwork org remove {name} --device --lost.",
         at.minute()
     );
-    let next = "Until then do not take what comes of that device for its owner's. Where it is removed, both machines are, and the owner's \
-                joins anew.";
+    let next = "While both run do not take what comes of that device for its owner's. Where it is removed, both machines are, and the \
+                owner's joins anew.";
     Finding { what: format!("key of {name}"), ok: false, detail, next: Some(next.into()) }
 }
 
@@ -56,8 +57,11 @@ mod tests {
         for finding in [&here, &there] {
             // The pages and `/health` show this sentence alone.
             assert!(!finding.ok && finding.detail.contains("meshwork org remove cbox --device --lost"), "{finding:?}");
-            assert!(finding.detail.contains("1970-01-01 00:00") && finding.detail.to_lowercase().contains("stop one"), "{finding:?}");
+            assert!(
+                finding.detail.contains("last at 1970-01-01 00:00") && finding.detail.to_lowercase().contains("stop one"),
+                "{finding:?}"
+            );
         }
-        assert!(there.detail.starts_with("cbox runs on two machines") && there.detail.contains("Ask cara"), "{there:?}");
+        assert!(there.detail.starts_with("cbox was seen on two machines") && there.detail.contains("Ask cara"), "{there:?}");
     }
 }

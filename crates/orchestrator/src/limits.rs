@@ -472,6 +472,8 @@ pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
 pub(crate) const CLICK_MINUTES_MAX: u64 = 365 * 24 * 60;
 /// How often the tailnet is looked at, beside each change of the org.
 pub const TAILNET_EVERY: Duration = Duration::from_secs(20);
+/// How often tailscaled is asked where this device is in the tailnet, while it only opens.
+pub(crate) const TAILNET_EARLY_EVERY: Duration = Duration::from_secs(1);
 /// How long this machine may take to get into a tailnet.
 pub const TAILNET_ENTERS: Duration = Duration::from_secs(60);
 /// How long one may take to come up that is in a tailnet already.

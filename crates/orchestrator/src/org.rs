@@ -265,7 +265,7 @@ impl Org {
         // A mistake in it is told by what keeps it; the org opens.
         let tailnet = Tailnet::of(tailnet::read_at(&forge, &record.rid, &state.commit));
         let remote = Remote::new(&record.name, &device, sign, state);
-        let _opening = remote::say_opening(&remote, &dir, &options);
+        let _opening = remote::say_opening(&remote, &dir, &options, &tailnet);
         let signing = forge.clone();
         let signer = Signer { device: device.clone(), sign: Arc::new(move |message: &[u8]| Ok(signing.sign_as_device(message))) };
         let store = match Fault::asked() {

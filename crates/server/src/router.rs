@@ -127,7 +127,7 @@ async fn health(State(doors): State<Doors>, headers: HeaderMap) -> Response {
 }
 
 fn warnings(org: &Org) -> Vec<String> {
-    let mut found = doctor::warnings(org).unwrap_or_else(|problem| vec![problem.to_string()]);
+    let mut found = doctor::warnings(org);
     found.extend(data_dir::little_left(&org.dir.root));
     found
 }

@@ -44,12 +44,19 @@ pub(crate) fn projects(value: &Value) -> Result<String, Problem> {
     })
 }
 
-/// Below a list of all projects: which of them it leaves out, for they are not on this device yet, or cannot be read.
+/// Below a list of tasks or patches of all projects: which of them it leaves out, for they are not on this device yet, or cannot be read;
+/// and of which no tasks can be listed, for their settings are not in order.
 pub(crate) fn left_out(projects: &[ProjectView]) -> String {
     let away = projects.iter().filter(|p| p.head.is_none() && p.problem.is_none());
     let names: Vec<&str> = away.map(|p| p.project.name.as_str()).collect();
     let away = (!names.is_empty()).then(|| format!("\nnote: Not on this device yet, and so not listed: {}.", names.join(", ")));
-    let unread = |p: &ProjectView| Some(format!("\nnote: {} cannot be read whole. {}", p.project.name, clean(p.problem.as_ref()?)));
+    let unread = |p: &ProjectView| {
+        let (name, problem) = (&p.project.name, clean(p.problem.as_ref()?));
+        Some(match p.head {
+            Some(_) => format!("\nnote: The tasks of {name} cannot be listed. {problem}"),
+            None => format!("\nnote: {name} cannot be read whole. {problem}"),
+        })
+    };
     away.into_iter().chain(projects.iter().filter_map(unread)).collect()
 }
 
@@ -116,6 +123,8 @@ mod tests {
         view["head"] = json!("0123456789abcdef0123456789abcdef01234567");
         view["problem"] = json!("Its settings are not in order.");
         assert!(projects(&json!([view])).unwrap().ends_with("\nweb: Its settings are not in order."));
+        let left = left_out(&typed::<Vec<ProjectView>>(&json!([view])).unwrap());
+        assert_eq!(left, "\nnote: The tasks of web cannot be listed. Its settings are not in order.");
         view.as_object_mut().unwrap().remove("problem");
         let here = projects(&json!([view])).unwrap();
         assert!(!here.contains("not here yet") && here.contains(" 0 "), "{here}");

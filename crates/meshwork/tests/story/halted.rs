@@ -87,7 +87,11 @@ async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_resta
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_not_lost_whose_requester_is_halted_for_longer_than_its_lease() {
     // Ada's device gives up after seconds what it cannot reach; Bob's goes on for as long as ever.
-    let two = Two::each_with("short-lease", "").await;
+    let mut two = Two::each_with("short-lease", "").await;
+    two.bob.kill().await;
+    two.bob.set_now("MESHWORK_LOG", "info,orchestrator::remote::halt=debug");
+    two.bob.begin().await;
+    two.in_touch().await;
     let run = two.working("refused").await;
     let devices = two.ada.act("device.list", json!({})).await;
     let adas = text(&devices.as_array().unwrap().iter().find(|device| device["here"] == true).unwrap()["name"]);
@@ -98,10 +102,13 @@ async fn a_run_is_not_lost_whose_requester_is_halted_for_longer_than_its_lease()
         if cuts >= 12 { Ok(()) } else { Err(json!(cuts)) }
     };
     two.ada.until("it is tried again and again", look).await;
+    let warned = format!("the connections of {adas} are cut because of a stop order");
+    assert_eq!(two.bob.log().matches(&warned).count(), 1, "it is warned of once");
     assert_eq!(two.ada.act("run.show", json!({ "run": run })).await["state"], "working", "{}", two.ada.log());
     two.ada.ok(&["stop", "lift", &stop]).await;
     fs::write(work(&two.bob, &run).join("go"), "").unwrap();
     assert_eq!(two.ada.ended(&run).await["state"], "done", "{}", two.ada.log());
+    assert!(two.bob.log().contains(&format!("no stop order halts {adas} any more")), "{}", two.bob.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -253,12 +253,13 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         return Err(Problem::invalid(format!("The grace is at most {LEND_GRACE_MAX_S} s.")).next("Give such a number."));
     }
     let message = input.reason.unwrap_or_else(|| "The owner wanted the machine back.".into());
-    // First, by what is known in memory: the journal may be slow to say what runs here.
-    let frozen = if input.run.is_none() {
-        lifecycle::freeze(&org, &org.hub.all().iter().map(|live| live.run.clone()).collect::<Vec<_>>()).anew
-    } else {
-        vec![]
+    // First, by what is known in memory: the journal may be slow to say what runs here, or which run is meant.
+    let live = org.hub.all().into_iter().map(|live| live.run.clone());
+    let meant: Vec<RunId> = match &input.run {
+        None => live.collect(),
+        Some(text) => super::run::by_id(live, text).into_iter().collect(),
     };
+    let frozen = lifecycle::freeze(&org, &meant).anew;
     let chosen = org.blocking(move |org| to_evict(org, input.run)).await;
     lifecycle::let_go(&org, frozen.iter().filter(|id| !chosen.as_ref().is_ok_and(|chosen| chosen.contains(id))));
     let chosen = chosen?;
@@ -335,6 +336,7 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
 fn of_org(org: &Arc<Org>) -> Vec<sandbox::Finding> {
     use crate::doctor::{self, or_unread};
     let mut found = or_unread("kept work", doctor::kept(org).map(|finding| vec![finding]));
+    found.extend(or_unread("unsaved work", doctor::unsaved(org)));
     found.extend(or_unread("versions", doctor::versions(org)));
     found.extend(or_unread("clock", doctor::clocks(org)));
     found.extend(crate::removed::finding(org));
@@ -349,6 +351,7 @@ fn of_org(org: &Arc<Org>) -> Vec<sandbox::Finding> {
     found.extend(crate::tailnet::amiss(org));
     found.extend(crate::tailnet::left_behind(org));
     found.extend(remote::moved(org));
+    found.extend(or_unread("join port", crate::join::moved(org)));
     found.extend(remote::not_here(org));
     found
 }

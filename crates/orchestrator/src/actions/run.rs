@@ -99,9 +99,15 @@ struct One {
 const PART_MIN: usize = 4;
 
 /// Whether a part fits a run's id: its beginning, its end, or the beginning of what lists show of it.
-fn fits(run: &Run, part: &str) -> bool {
-    let id = run.id.as_str();
-    id.ends_with(part) || id.starts_with(part) || run.id.short().starts_with(part)
+fn fits(id: &RunId, part: &str) -> bool {
+    id.as_str().ends_with(part) || id.as_str().starts_with(part) || id.short().starts_with(part)
+}
+
+/// Of these runs the only one whose id, or a part of it, this can be: a guess for who cannot wait for the journal, which [`find`] asks.
+pub(super) fn by_id(runs: impl Iterator<Item = RunId>, text: &str) -> Option<RunId> {
+    let part = text.to_ascii_uppercase();
+    let mut fitting = runs.filter(|id| part.len() >= PART_MIN && fits(id, &part));
+    fitting.next().filter(|_| fitting.next().is_none())
 }
 
 /// Whether a run works at this task.
@@ -125,7 +131,7 @@ pub(crate) fn find(org: &Org, text: &str) -> Result<Run, Problem> {
     }
     let (shown, hidden): (Vec<Run>, Vec<Run>) = match &of_task {
         Some(task) => runs.into_iter().filter(|r| is_at(r, task)).partition(|r| !r.state.ended()),
-        None => runs.into_iter().filter(|r| fits(r, &part)).partition(|r| r.class == Class::Agent),
+        None => runs.into_iter().filter(|r| fits(&r.id, &part)).partition(|r| r.class == Class::Agent),
     };
     let mut fitting = if shown.is_empty() { hidden } else { shown };
     match fitting.len() {
@@ -152,7 +158,7 @@ pub(crate) fn find_seen(org: &Org, text: &str) -> Result<Seen, Problem> {
     }
     let part = text.to_ascii_uppercase();
     let task = text.parse::<TaskId>().ok();
-    let fits = |seen: &Seen| fits(&seen.run, &part) || task.as_ref().is_some_and(|task| is_at(&seen.run, task));
+    let fits = |seen: &Seen| fits(&seen.run.id, &part) || task.as_ref().is_some_and(|task| is_at(&seen.run, task));
     let mut fitting: Vec<Seen> = picture::runs(org, limits::RUNS_MAX)?.into_iter().filter(fits).collect();
     match fitting.len() {
         0 => Err(none),
@@ -448,6 +454,15 @@ mod tests {
         fixtures::{self, did},
     };
     use domain::org::{Device, KeyKind, Revocation};
+
+    #[test]
+    fn what_runs_here_is_known_by_a_part_of_its_id_that_no_other_has() {
+        let runs = ["01JZZZZZZZZZZZZZZZZZWRK001", "01JZZZZZZZZZZZZZZZZZWRK002"].map(|id| id.parse::<RunId>().unwrap());
+        let table = [("wrk001", Some(0)), ("01JZZZZZZZZZZZZZZZZZWRK002", Some(1)), ("01JZZ", None), ("001", None), ("T0001", None)];
+        for (text, expected) in table {
+            assert_eq!(by_id(runs.iter().cloned(), text), expected.map(|at: usize| runs[at].clone()), "{text}");
+        }
+    }
 
     #[test]
     fn of_a_run_that_a_removed_device_asked_for_nobody_is_sent_there() {

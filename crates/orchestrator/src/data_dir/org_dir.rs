@@ -75,7 +75,7 @@ impl OrgDir {
         make_private(&self.tailnet())?;
         write_private(&self.own_tailscaled_mark(), b"")
     }
-    /// Where the Join port was the last time.
+    /// Where the Join port was the last time, and in further lines where it was before, as long as open tickets lead there.
     pub fn join_address(&self) -> PathBuf {
         self.root.join("join.address")
     }

@@ -10,6 +10,7 @@ use proto::join::{
     KnockAnswer, KnockRequest,
     join_server::{Join, JoinServer},
 };
+use sandbox::Finding;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -49,16 +50,13 @@ pub(super) async fn open(org: &Arc<Org>) -> Result<SocketAddr, Problem> {
     if let Some(address) = *at {
         return Ok(address);
     }
-    let before = std::fs::read_to_string(org.dir.join_address()).ok().and_then(|text| text.parse().ok());
-    let listener = listen(before, org.options.listens.join).await?;
+    let had = had(org);
+    let listener = listen(had.first().copied(), org.options.listens.join).await?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     if !mesh::is_here(address.ip()) {
         tracing::warn!(%address, "this machine does not have the address of its Join port; who is invited reaches it once it does");
     }
-    if let Some(before) = before.filter(|before| *before != address) {
-        org.blocking(move |org| tell_moved(org, before, address)).await?;
-    }
-    crate::data_dir::write_private(&org.dir.join_address(), address.to_string().as_bytes())?;
+    org.blocking(move |org| note_place(org, address, &had)).await?;
     let acceptor = TlsAcceptor::from(tls::server(&org.name, &org.forge)?);
     let (send, incoming) = mpsc::channel(limits::JOIN_CONNECTIONS_MAX);
     let mut closed = org.closing.subscribe();
@@ -113,19 +111,58 @@ fn places(before: Option<SocketAddr>, asked: Option<SocketAddr>) -> Vec<SocketAd
     }
 }
 
-/// Says of which open invitations the tickets name a place where nobody listens any more.
-fn tell_moved(org: &Org, before: SocketAddr, address: SocketAddr) -> Result<(), Problem> {
-    let now = clock::now();
-    let open: Vec<_> = desk::invites(org)?.into_iter().filter(|invite| desk::is_open(invite, now)).collect();
-    let stale = naming(open.iter().map(|invite| &invite.ticket), before);
-    if !stale.is_empty() {
-        tracing::warn!(
-            "the Join port is at {address} now, and the tickets of these open invitations name {before}: {}. Nobody gets in with them. \
-             Take them back and invite anew (meshwork org uninvite ID, meshwork org invite), or start meshwork up with --join-listen {before}",
-            stale.join(", ")
-        );
+/// Where the Join port was the last time, and after that where it was before, as far as open tickets named those places then.
+fn had(org: &Org) -> Vec<SocketAddr> {
+    let text = std::fs::read_to_string(org.dir.join_address()).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Notes where the Join port is now, and where it was as long as open tickets lead there, of which it warns.
+fn note_place(org: &Org, address: SocketAddr, had: &[SocketAddr]) -> Result<(), Problem> {
+    let mut text = address.to_string();
+    for (before, stale) in left(org, address, had)? {
+        let (what, next) = moved_in_words(address, before, &stale);
+        tracing::warn!("{what} {next}");
+        text.push_str(&format!("\n{before}"));
     }
-    Ok(())
+    crate::data_dir::write_private(&org.dir.join_address(), text.as_bytes())
+}
+
+/// The places among these to which tickets of open invitations lead, though the Join port is not there, each with the ids of those.
+fn left(org: &Org, address: SocketAddr, had: &[SocketAddr]) -> Result<Vec<(SocketAddr, Vec<String>)>, Problem> {
+    let now = clock::now();
+    let open = desk::invites(org)?.into_iter().filter(|invite| desk::is_open(invite, now));
+    let here = address.to_string();
+    let open: Vec<Ticket> = open.map(|invite| invite.ticket).filter(|ticket| !ticket.knock.contains(&here)).collect();
+    let others = had.iter().filter(|before| **before != address);
+    let each = others.map(|before| (*before, naming(open.iter(), *before).into_iter().map(str::to_owned).collect::<Vec<_>>()));
+    Ok(each.filter(|(_, stale)| !stale.is_empty()).collect())
+}
+
+/// That nobody gets in with these tickets, and what to do.
+fn moved_in_words(address: SocketAddr, before: SocketAddr, stale: &[String]) -> (String, String) {
+    let ids = stale.join(", ");
+    let what = format!(
+        "The Join port is at {address} now, and the tickets of these open invitations name {before}: {ids}. Nobody gets in with them there."
+    );
+    let next = format!(
+        "Take them back and invite anew (meshwork org uninvite ID, meshwork org invite), or start meshwork up with --join-listen {before}."
+    );
+    (what, next)
+}
+
+/// That tickets of open invitations name a place where the Join port is not any more, as findings of the doctor.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn moved(org: &Org) -> Result<Vec<Finding>, Problem> {
+    let had = had(org);
+    let Some(address) = had.first().copied() else { return Ok(vec![]) };
+    let finding = |(before, stale): (SocketAddr, Vec<String>)| {
+        let (detail, next) = moved_in_words(address, before, &stale);
+        Finding { what: "join port".into(), ok: false, detail, next: Some(next) }
+    };
+    Ok(left(org, address, &had)?.into_iter().map(finding).collect())
 }
 
 /// The ids of the tickets that name this address.
@@ -208,9 +245,41 @@ pub(super) fn strange(why: impl std::fmt::Display) -> Problem {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::fixtures::Opened;
+    use domain::event::Body;
 
     fn at(port: u16) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    fn ticket(id: &str, knock: &str) -> Ticket {
+        let value = serde_json::json!({
+            "version": 1, "id": id, "org": "crew", "rid": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5", "admits": {"as": "device", "member": "ada"},
+            "expires": 0, "uses": 1, "knock": [knock], "issuer": identity::Key::from_seed(&[1; 32]).did(), "radicle": []
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[tokio::test]
+    async fn tickets_that_lead_to_where_the_port_was_are_told_until_it_is_there_again() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let expires = clock::now().plus_ms(60_000);
+        for (id, port) in [("one", 7423), ("two", 7500)] {
+            let ticket = Box::new(Ticket { expires, ..ticket(id, &at(port).to_string()) });
+            org.record(&org.device, vec![Body::Invited { ticket }]).await.unwrap();
+        }
+        let told = |now_at: SocketAddr| {
+            note_place(org, now_at, &had(org)).unwrap();
+            moved(org).unwrap().into_iter().map(|finding| finding.detail).collect::<Vec<_>>()
+        };
+        assert!(told(at(7423)).is_empty(), "it was nowhere else before");
+        for _ in 0..2 {
+            let moved = told(at(7500));
+            assert!(moved.len() == 1 && moved[0].contains("name 127.0.0.1:7423: one."), "also after a restart: {moved:?}");
+        }
+        let back = told(at(7423));
+        assert!(back.len() == 1 && back[0].contains("name 127.0.0.1:7500: two."), "{back:?}");
     }
 
     #[test]
@@ -240,15 +309,6 @@ mod tests {
 
     #[test]
     fn tickets_that_name_the_place_of_before_are_found() {
-        let did = identity::Key::from_seed(&[1; 32]).did();
-        let ticket = |id: &str, knock: &str| -> Ticket {
-            let rid = "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5";
-            let value = serde_json::json!({
-                "version": 1, "id": id, "org": "crew", "rid": rid, "admits": {"as": "device", "member": "ada"}, "expires": 0, "uses": 1,
-                "knock": [knock], "issuer": did, "radicle": []
-            });
-            serde_json::from_value(value).unwrap()
-        };
         let tickets = [ticket("one", "127.0.0.1:7423"), ticket("two", "box.example:7423")];
         assert_eq!(naming(tickets.iter(), at(7423)), ["one"]);
         assert!(naming(tickets.iter(), at(7500)).is_empty());

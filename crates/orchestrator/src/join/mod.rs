@@ -7,6 +7,6 @@ mod joining;
 mod knock;
 mod tls;
 
-pub(crate) use door::keep_open;
+pub(crate) use door::{keep_open, moved};
 pub(crate) use joining::Begun;
 pub use joining::{Joining, JoiningView, Status};

@@ -438,6 +438,10 @@ mod tests {
         let kept: Vec<_> = kept::list(org).into_iter().map(|one| (one.run, one.path)).collect();
         assert_eq!(kept, [(id, kept::place(org, &ended).unwrap())]);
         assert_eq!(fs::read_to_string(kept[0].1.join("work/made.txt")).unwrap(), "made");
+        let told = || crate::doctor::warnings(org).into_iter().filter(|said| said.starts_with("unsaved work: ")).collect::<Vec<_>>();
+        assert!(told().len() == 1 && told()[0].contains(ended.id.as_str()), "{:?}", told());
+        kept::drop_kept(org, &domain::actor::Actor::from(&org.device), &ended.id, "Looked at.".into()).await.unwrap();
+        assert!(told().is_empty());
         assert!(!folder.exists());
     }
 

@@ -15,6 +15,7 @@ use domain::{
     run::{LeftOut, Run},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     io::ErrorKind,
     os::unix::fs::PermissionsExt,
@@ -189,6 +190,22 @@ pub(crate) fn not_moved(org: &Org) -> Result<Vec<Kept>, Problem> {
         let path = org.dir.run(&id);
         if place(org, &run).as_ref() == Some(&path) {
             found.push(Kept { run: id, bytes: size(&path), path, has_remains: false });
+        }
+    }
+    Ok(found)
+}
+
+/// The runs whose work could not be saved at their end, and whose files are kept here.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn unsaved(org: &Org) -> Result<BTreeSet<RunId>, Problem> {
+    let entries = [org.dir.kept(), org.dir.runs()].into_iter().flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+    let mut found = BTreeSet::new();
+    for id in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok()) {
+        let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { continue };
+        if run.kept.as_ref().and_then(LeftOut::why_everything).is_some() && place(org, &run).is_some() {
+            found.insert(id);
         }
     }
     Ok(found)

@@ -70,7 +70,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
 }
 
 async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
-    let (mut pauses, mut followed, mut told) = (limits::REMOTE_PAUSES, None, false);
+    let (mut pauses, mut followed, mut told, told_of_log) = (limits::REMOTE_PAUSES, None, false, AtomicBool::new(false));
     loop {
         let Some(run) = read_at_last(id, || org.store.get::<Run>(kind::RUN, id.as_str())).await else { return };
         if run.state.ended() {
@@ -79,7 +79,7 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         let (clock, following) = followed.get_or_insert_with(|| (Clock(heard_before(&run)), Following::begin(0)));
         let after = run.told.as_ref().map_or(first, |told| told.seq);
         let begun = Instant::now();
-        let given_up = match once(org, &run, device, after, clock, following).await {
+        let given_up = match once(org, &run, device, after, clock, following, &told_of_log).await {
             Ok(None) => {
                 if !following.is_missing() {
                     tracing::warn!(run = %id, %device, "the device of a run elsewhere says that it does not have it; it is asked again");
@@ -135,6 +135,7 @@ fn heard_before(run: &Run) -> Instant {
 }
 
 /// Follows over one connection, until the run has ended or the connection breaks; none: its device answered that it does not have it.
+/// `told_of_log`: whether it was warned that its log cannot be taken.
 async fn once(
     org: &Arc<Org>,
     run: &Run,
@@ -142,6 +143,7 @@ async fn once(
     after: u64,
     clock: &Clock,
     following: &mut Following,
+    told_of_log: &AtomicBool,
 ) -> Result<Option<Came>, Problem> {
     if let Some(reason) = run.ending.clone() {
         // Whoever asked for the end may have done so while the device was away.
@@ -151,7 +153,7 @@ async fn once(
     let log = org.blocking(move |org| org.store.run_log(&id)).await?;
     let over = AtomicBool::new(false);
     let facts = pin!(facts(org, run, device, after, clock, following));
-    let lines = pin!(whole_log(org, run, device, &log, &over));
+    let lines = pin!(whole_log(org, run, device, &log, &over, told_of_log));
     match select(facts, lines).await {
         Either::Left((came, lines)) => {
             let came = came?;
@@ -217,19 +219,22 @@ fn silent(_: Elapsed) -> Problem {
 }
 
 /// Takes a run's log, over as many connections as that needs: whatever is wrong with it holds no fact up. Once the run is `over` it is
-/// tried for one time more.
-async fn whole_log(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog, over: &AtomicBool) -> Result<(), Problem> {
+/// tried for one time more. `told`: whether it was warned that it cannot be taken; it is again once more of it came.
+async fn whole_log(org: &Arc<Org>, run: &Run, device: &Did, log: &RunLog, over: &AtomicBool, told: &AtomicBool) -> Result<(), Problem> {
     let mut pauses = limits::REMOTE_PAUSES;
     loop {
         let (last, before) = (over.load(Ordering::Relaxed), log.last_seq());
         match lines(org, run, device, log).await {
             Err(problem) if !last => {
-                tracing::warn!(run = %run.id, %device, %problem, "the log of a run elsewhere cannot be taken now; it is tried again");
+                let more_came = log.last_seq() > before;
+                if more_came {
+                    pauses.anew();
+                }
+                if !told.swap(true, Ordering::Relaxed) || more_came {
+                    tracing::warn!(run = %run.id, %device, %problem, "the log of a run elsewhere cannot be taken now; it is tried again");
+                }
             }
             done => return done,
-        }
-        if log.last_seq() > before {
-            pauses.anew();
         }
         tokio::time::sleep(pauses.another()).await;
     }

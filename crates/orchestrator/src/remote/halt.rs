@@ -1,12 +1,12 @@
 //! Stop orders between devices: carried over, and who is halted by one is cut off.
 
-use super::{client, in_time, standby};
+use super::{called, client, in_time, lock, standby};
 use crate::{limits, org::Org, stops};
 use domain::{Did, Problem, event::kind, run::Run};
 use identity::certificate::Subject;
 use mesh::spoken;
 use proto::mesh::StopRequest;
-use std::sync::Arc;
+use std::{cell::RefCell, collections::HashSet, sync::Arc};
 
 /// Brings a device the signed envelope of a stop order, or of its lifting.
 ///
@@ -17,7 +17,8 @@ pub(crate) async fn tell_stop(org: &Arc<Org>, device: &Did, envelope_json: Vec<u
     in_time(limits::PROBE_WAIT, client.stop(StopRequest { version: spoken(), envelope_json })).await.map(drop)
 }
 
-/// Cuts the connections of devices and runs that stop orders halt.
+/// Cuts the connections of devices and runs that stop orders halt. The log warns of each once, and says when it may connect again: whoever
+/// is halted comes back every few seconds meanwhile.
 pub(crate) fn cut_halted(org: &Org) {
     let stays = |subject: &Subject| match subject {
         Subject::Device { did, .. } => stops::halted_device(org, did).is_none(),
@@ -26,9 +27,37 @@ pub(crate) fn cut_halted(org: &Org) {
             known.is_none_or(|run| stops::halting(org, &run).is_none()) && !standby::halted(org, run)
         }
     };
-    let cut = org.remote.network.connections().cut_unless(stays);
+    let halted = RefCell::new(HashSet::new());
+    let cut = org.remote.network.connections().cut_unless(|subject| {
+        let stays = stays(subject);
+        if !stays {
+            halted.borrow_mut().insert(subject.clone());
+        }
+        stays
+    });
     if cut > 0 {
-        tracing::warn!(cut, "connections were cut because of a stop order");
+        tracing::debug!(cut, "connections were cut because of a stop order");
+    }
+    let mut told = lock(&org.remote.halted);
+    for subject in halted.into_inner() {
+        if !told.contains(&subject) {
+            tracing::warn!("the connections of {} are cut because of a stop order, until it is lifted", name(org, &subject));
+            told.insert(subject);
+        }
+    }
+    told.retain(|subject| {
+        let over = stays(subject);
+        if over {
+            tracing::info!("no stop order halts {} any more: it may connect again", name(org, subject));
+        }
+        !over
+    });
+}
+
+fn name(org: &Org, subject: &Subject) -> String {
+    match subject {
+        Subject::Device { did, .. } => domain::shown(&called(org, did)),
+        Subject::Run { run, .. } => format!("run {run}"),
     }
 }
 

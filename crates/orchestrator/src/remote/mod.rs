@@ -108,6 +108,8 @@ pub struct Remote {
     routes: Mutex<HashMap<RunId, Arc<Route>>>,
     /// Runs that another device of the member asked for, and for which this one stands in.
     served: Mutex<HashMap<RunId, standby::Served>>,
+    /// Of whom the log says that a stop order has their connections cut.
+    halted: Mutex<HashSet<Subject>>,
     /// Runs that a device is being asked for.
     asking: Mutex<HashSet<RunId>>,
     /// Runs elsewhere that are followed.
@@ -163,6 +165,7 @@ impl Remote {
             early: Mutex::default(),
             routes: Mutex::default(),
             served: Mutex::default(),
+            halted: Mutex::default(),
             asking: Mutex::default(),
             following: Mutex::default(),
             reach: Mutex::default(),

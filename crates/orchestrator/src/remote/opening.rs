@@ -3,7 +3,7 @@
 //! long as its runners wait for it; after that it counts as away.
 
 use super::{Remote, lock, port};
-use crate::{data_dir::OrgDir, limits, machine::Options};
+use crate::{data_dir::OrgDir, limits, machine::Options, tailnet::Tailnet};
 use axum::body::Body;
 use domain::Problem;
 use http::{Response, Uri};
@@ -43,25 +43,33 @@ async fn end_after(wait: Duration, network: Arc<Network>, over: CancellationToke
 
 /// Tells other devices that this one is only opening, where that takes longer. Called from a thread that may block. None: it does not, or
 /// it cannot be told; then it only counts as away.
-pub(crate) fn say_opening(remote: &Remote, dir: &OrgDir, options: &Options) -> Option<Opening> {
+pub(crate) fn say_opening(remote: &Remote, dir: &OrgDir, options: &Options, tailnet: &Tailnet) -> Option<Opening> {
     let mut copies = fs::read_dir(dir.journals()).into_iter().flatten().flatten();
     if copies.all(|copy| store::opens_at_once(&copy.path())) {
         return None;
     }
-    let said = Handle::try_current().map_err(Problem::internal).and_then(|runtime| runtime.block_on(say(remote, dir, options)));
+    let said = Handle::try_current().map_err(Problem::internal).and_then(|runtime| runtime.block_on(say(remote, dir, options, tailnet)));
     said.inspect_err(|problem| tracing::warn!(%problem, "other devices are not told that this one is only opening")).ok()
 }
 
-async fn say(remote: &Remote, dir: &OrgDir, options: &Options) -> Result<Opening, Problem> {
+async fn say(remote: &Remote, dir: &OrgDir, options: &Options, tailnet: &Tailnet) -> Result<Opening, Problem> {
     let listener = port::listen(dir, options.listens.mesh).await?.into_std().map_err(Problem::internal)?;
     // The port stays open from now on: whoever calls just when it is handed over is not turned away.
     *lock(&remote.early) = Some(listener.try_clone().map_err(Problem::internal)?);
     let listener = TcpListener::from_std(listener).map_err(Problem::internal)?;
+    let door = tailnet.door_early(listener.local_addr().map_err(Problem::internal)?);
     let opening = Opening { network: remote.network.clone(), over: CancellationToken::new() };
     let (network, over) = (&opening.network, opening.over.clone());
     let routes = Routes::from(axum::Router::new().fallback(|uri: Uri| async move { refused(&uri) }));
     let (config, connections) = (network.server()?, network.connections().clone());
     tokio::spawn(mesh::serve(listener, config, network.clock(), connections, routes, async move { over.cancelled().await }));
+    let ended = opening.over.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = door => {}
+            () = ended.cancelled() => {}
+        }
+    });
     tokio::spawn(end_after(limits::HOST_OPENS_WAIT, network.clone(), opening.over.clone()));
     tracing::info!("other devices are told that this one is only opening");
     Ok(opening)
@@ -104,9 +112,9 @@ mod tests {
         fs::create_dir_all(&dir.root).unwrap();
         let listens = Listens { mesh: Some(SocketAddr::from(([127, 0, 0, 1], 0))), ..Listens::default() };
         let options = Options { executable: PathBuf::new(), listens, demo: false, slots: None, only: None };
-        assert!(say_opening(&there, &dir, &options).is_none(), "it opens at once");
+        assert!(say_opening(&there, &dir, &options, &Tailnet::default()).is_none(), "it opens at once");
 
-        let opening = say(&there, &dir, &options).await.unwrap();
+        let opening = say(&there, &dir, &options, &Tailnet::default()).await.unwrap();
         let address = lock(&there.early).as_ref().unwrap().local_addr().unwrap();
         let mut client = here.network.device(&adas, &[address.to_string()]).unwrap();
         let asked = client.probe(ProbeRequest { version: mesh::spoken(), without_radicle_session: false }).await;

@@ -32,14 +32,16 @@ pub(crate) use tickets::take_back;
 use crate::{limits, org::Org, remote};
 use domain::{Problem, ServerUrl, Timestamp};
 use doors::{Doors, Room};
+use futures::future::BoxFuture;
 use identity::Secret;
 use mesh::tailnet::{
     headscale::{Headscale, NewKey, Node, Stays, Uses},
-    localapi, policy,
+    localapi::{self, LocalApi},
+    policy,
 };
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use tokio::sync::Notify;
 
@@ -48,7 +50,7 @@ use tokio::sync::Notify;
 pub struct Tailnet {
     seen: RwLock<Seen>,
     api: Mutex<Option<Headscale>>,
-    doors: tokio::sync::Mutex<Doors>,
+    doors: Arc<tokio::sync::Mutex<Doors>>,
     places: RwLock<Places>,
     /// Wakes what keeps it.
     pub(crate) wake: Notify,
@@ -136,6 +138,17 @@ impl Tailnet {
         self.seen().server.is_some() && self.places().mesh.is_none()
     }
 
+    /// Opens the door to the port for other devices, which listens at `to`, as soon as tailscaled says where: for a device that only opens
+    /// yet. The door stays, and what keeps the tailnet finds it. Ends at once where the org has no tailnet.
+    pub(crate) fn door_early(&self, to: SocketAddr) -> BoxFuture<'static, ()> {
+        let (doors, wanted) = (self.doors.clone(), self.waits());
+        Box::pin(async move {
+            while wanted && early(&keep::socket(), &doors, to).await.is_none() {
+                tokio::time::sleep(limits::TAILNET_EARLY_EVERY).await;
+            }
+        })
+    }
+
     /// Where something is reached that listens at `listens`: at the tailnet address first; at one of this machine alone only where there
     /// is no other.
     pub(crate) fn reached(&self, of: impl Fn(&Places) -> Option<SocketAddr>, listens: Option<SocketAddr>) -> Vec<String> {
@@ -148,6 +161,12 @@ impl Tailnet {
             None => listens.into_iter().map(|at| at.to_string()).collect(),
         }
     }
+}
+
+/// Opens that door, and says where it is; none: it cannot be opened yet.
+async fn early(local: &LocalApi, doors: &tokio::sync::Mutex<Doors>, to: SocketAddr) -> Option<SocketAddr> {
+    let ip = local.status().await.ok()?.address()?;
+    doors.lock().await.open("mesh", ip, policy::MESH, Some(to), Room::DEVICES).await
 }
 
 /// What a ticket says of the tailnet: its server, and a key that lets a machine in which reaches nothing but the Join port. None: the
@@ -193,3 +212,35 @@ pub(crate) async fn open_doors(org: &Org) {
 
 /// How often the tailnet is looked at.
 const LOOK_EVERY: std::time::Duration = limits::TAILNET_EVERY;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream, UnixListener},
+    };
+
+    #[tokio::test]
+    async fn a_device_that_only_opens_is_reached_where_tailscaled_says_and_its_door_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("tailscaled.sock");
+        let (local, doors) = (LocalApi::new(&socket), tokio::sync::Mutex::default());
+        let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = inside.local_addr().unwrap();
+        assert_eq!(early(&local, &doors, to).await, None, "nobody says where");
+        let tailscaled = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            let (mut asked, _) = tailscaled.accept().await.unwrap();
+            assert!(asked.read(&mut [0; 1024]).await.unwrap() > 0);
+            let said = r#"{"BackendState": "Running", "TailscaleIPs": ["127.0.0.2"]}"#;
+            asked.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len()).as_bytes()).await.unwrap();
+        });
+        let at = early(&local, &doors, to).await.unwrap();
+        let _outer = TcpStream::connect(at).await.unwrap();
+        inside.accept().await.unwrap();
+        let found = doors.lock().await.open("mesh", at.ip(), policy::MESH, Some(to), Room::DEVICES).await;
+        assert_eq!(found, Some(at), "what keeps the tailnet opens no other");
+    }
+}
