@@ -14,6 +14,10 @@ use std::{
     time::Duration,
 };
 
+/// As in `meshwork`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The `meshwork` executable: `$MESHWORK_BIN`, else the one beside this program.
 ///
 /// # Errors

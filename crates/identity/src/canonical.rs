@@ -3,19 +3,22 @@
 use domain::Problem;
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json_borrow::Value;
+use std::io;
 
 /// The largest whole number that every JSON reader keeps exactly (RFC 8785, appendix E; 2^53 - 1).
 const EXACT_MAX: u64 = (1 << 53) - 1;
+/// What is signed or written down has mostly fewer bytes: memory for so many is taken at once.
+const USUAL_BYTES: usize = 2_048;
 
 /// The canonical JSON of a value: keys sorted, no spaces, numbers as ECMAScript writes them.
 ///
 /// A number beyond ±(2^53 - 1) is refused: in canonical JSON it would silently become another number, or another kind of one.
 pub fn canonical(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    let text = serde_json::to_vec(value).map_err(Problem::internal)?;
+    let text = written(value).map_err(Problem::internal)?;
     let tree = serde_json::from_slice(&text)
         .map_err(|e| Problem::invalid("It cannot be signed or written down: no reader would take it.").because(format!("{e}.")))?;
     if is_plain(&tree)?
-        && let Ok(bytes) = serde_json::to_vec(&Sorted(&tree))
+        && let Ok(bytes) = written(&Sorted(&tree))
     {
         return Ok(bytes);
     }
@@ -27,12 +30,36 @@ pub fn canonical(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
 pub fn is_canonical(bytes: &[u8]) -> bool {
     let Ok(tree) = serde_json::from_slice(bytes) else { return false };
     match is_plain(&tree) {
-        Ok(true) => serde_json::to_vec(&Sorted(&tree)).is_ok_and(|again| again == bytes),
+        Ok(true) => {
+            let mut same = Same(bytes);
+            serde_json::to_writer(&mut same, &Sorted(&tree)).is_ok() && same.0.is_empty()
+        }
         Ok(false) => {
             let tree = serde_json::from_slice::<serde_json::Value>(bytes);
             tree.is_ok_and(|tree| serde_json_canonicalizer::to_vec(&tree).is_ok_and(|again| again == bytes))
         }
         Err(_) => false,
+    }
+}
+
+/// A value as JSON, as serde_json writes it.
+fn written(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+/// Takes what is written as long as it is what these bytes begin with; those that follow are left.
+struct Same<'a>(&'a [u8]);
+
+impl io::Write for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -123,7 +150,7 @@ mod tests {
     #[test]
     fn other_forms_of_the_same_are_not_canonical() {
         assert!(is_canonical(br#"{"a":1,"b":2}"#));
-        for other in [&br#"{"b":2,"a":1}"#[..], br#"{"a": 1}"#, br#"{"a":1.0}"#, br#"{"a":1,"a":1}"#, br#""\u0041""#, b"{", b""] {
+        for other in [&br#"{"b":2,"a":1}"#[..], br#"{"a": 1}"#, br#"{"a":1.0}"#, br#"{"a":1,"a":1}"#, br#""\u0041""#, br#"{"a":1,"b":2} "#, b"{", b""] {
             assert!(!is_canonical(other), "{}", String::from_utf8_lossy(other));
         }
     }

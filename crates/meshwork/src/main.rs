@@ -17,6 +17,10 @@ mod verbs;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Also of what is written in C. Threads here free all the time what others allocated, and the usual allocator locks for each of that.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Inside sandboxes: quick to start, no runtime, no argument parser.
     let mut args = std::env::args_os();
