@@ -115,7 +115,8 @@ impl<'c> Projector<'c> {
         }
     }
 
-    /// Writes what changed into the table. After an error all of it is written again by the next call.
+    /// Writes what changed into the table. After an error nothing more may be written in this transaction: the database may have given it
+    /// up.
     pub(crate) fn flush(&mut self) -> sqlite::Result<()> {
         for key in &self.changed {
             let Some(entry) = self.cache.get_mut(key) else { continue };
@@ -205,6 +206,8 @@ fn put(map: &mut HashMap<String, Entry>, key: String, mut entry: Entry) -> bool 
 /// What an append's condition sees: everything projected, as it is at that very moment. Nobody else writes meanwhile.
 pub struct View<'a> {
     projector: &'a mut dyn Lookup,
+    /// Why the database refused, whatever the condition makes of that.
+    pub(crate) failed: Option<sqlite::Error>,
 }
 
 /// Hides the projector's lifetime from callers.
@@ -226,7 +229,7 @@ impl Lookup for Projector<'_> {
 
 impl<'a> View<'a> {
     pub(crate) fn new(projector: &'a mut Projector<'_>) -> Self {
-        Self { projector }
+        Self { projector, failed: None }
     }
 
     /// A projected thing.
@@ -234,8 +237,8 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the database refuses, or it is of another form than `T`.
     pub fn get<T: DeserializeOwned>(&mut self, kind: &str, id: &str) -> Result<Option<T>, Problem> {
-        let value = self.projector.value(kind, id).map_err(|e| problem::database(&e))?;
-        value.map(|text| serde_json::from_str(&text).map_err(Problem::internal)).transpose()
+        let found = self.projector.value(kind, id);
+        self.noted(found)?.map(|text| serde_json::from_str(&text).map_err(Problem::internal)).transpose()
     }
 
     /// Projected things of one kind.
@@ -243,8 +246,16 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the database refuses, or one is of another form than `T`.
     pub fn list<T: DeserializeOwned>(&mut self, kind: &str, order: Order, limit: usize) -> Result<Vec<T>, Problem> {
-        let texts = self.projector.list(kind, order, limit).map_err(|e| problem::database(&e))?;
-        texts.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
+        let found = self.projector.list(kind, order, limit);
+        self.noted(found)?.iter().map(|text| serde_json::from_str(text).map_err(Problem::internal)).collect()
+    }
+
+    fn noted<T>(&mut self, found: sqlite::Result<T>) -> Result<T, Problem> {
+        found.map_err(|error| {
+            let problem = problem::database(&error);
+            self.failed = Some(error);
+            problem
+        })
     }
 }
 

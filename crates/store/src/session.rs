@@ -137,7 +137,13 @@ impl<'c> Session<'c> {
 
     /// Appends what `decide` wants, given how everything is at this moment.
     pub(crate) fn decide(&mut self, decide: impl FnOnce(&mut View<'_>) -> Result<Ready, Problem>) -> Result<Seq, Failure> {
-        let decided = decide(&mut View::new(&mut self.projector)).map_err(Failure::Append)?;
+        let mut view = View::new(&mut self.projector);
+        let decided = decide(&mut view);
+        // It may have given up the transaction: what follows would be written alone.
+        if let Some(error) = view.failed.take() {
+            return Err(Failure::Database(error));
+        }
+        let decided = decided.map_err(Failure::Append)?;
         let seq = self.append(&decided.events)?;
         for blob in decided.blobs {
             self.insert_parked.bind((1, blob.hash.as_str()))?;
@@ -267,5 +273,29 @@ impl<'c> Session<'c> {
         self.insert_head.bind((1, signed(self.tail.seq.0)))?;
         self.insert_head.bind((2, &signature[..]))?;
         self.insert_head.next().map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{fault::Fault, migrate};
+    use identity::Key;
+
+    #[test]
+    fn a_condition_to_which_the_database_refuses_something_ends_the_group() {
+        let (dir, key) = (tempfile::tempdir().unwrap(), Key::from_seed(&[1; 32]));
+        let signer = Signer { device: key.did(), sign: Arc::new(move |bytes: &[u8]| Ok(key.sign(bytes))) };
+        let connection = migrate::open_writer(dir.path(), Fault::None).unwrap();
+        let mut session = Session::new(&connection, &signer, Tail::empty(signer.device.clone())).unwrap();
+        connection.execute("DROP TABLE projected").unwrap();
+        let unheard = |view: &mut View<'_>| {
+            assert!(view.get::<String>("run", "one").is_err());
+            Ok(Ready::default())
+        };
+        assert!(matches!(session.decide(unheard), Err(Failure::Database(_))), "whatever the condition makes of that");
+        let refused = session.decide(|_: &mut View<'_>| Err(Problem::invalid("No.")));
+        assert!(matches!(refused, Err(Failure::Append(_))));
     }
 }
