@@ -138,12 +138,13 @@ impl Tailnet {
         self.seen().server.is_some() && self.places().mesh.is_none()
     }
 
-    /// Opens the door to the port for other devices, which listens at `to`, as soon as tailscaled says where: for a device that only opens
-    /// yet. The door stays, and what keeps the tailnet finds it. Ends at once where the org has no tailnet.
+    /// Opens the door to the port for other devices, which listens at `to`, as soon as tailscaled is in the org's tailnet: for a device
+    /// that only opens yet. The door stays, and what keeps the tailnet finds it. Ends at once where the org has no tailnet.
     pub(crate) fn door_early(&self, to: SocketAddr) -> BoxFuture<'static, ()> {
-        let (doors, wanted) = (self.doors.clone(), self.waits());
+        let (doors, server) = (self.doors.clone(), self.seen().server);
         Box::pin(async move {
-            while wanted && early(&keep::socket(), &doors, to).await.is_none() {
+            let Some(server) = server else { return };
+            while early(&keep::socket(), &server, &doors, to).await.is_none() {
                 tokio::time::sleep(limits::TAILNET_EARLY_EVERY).await;
             }
         })
@@ -163,9 +164,10 @@ impl Tailnet {
     }
 }
 
-/// Opens that door, and says where it is; none: it cannot be opened yet.
-async fn early(local: &LocalApi, doors: &tokio::sync::Mutex<Doors>, to: SocketAddr) -> Option<SocketAddr> {
+/// Opens that door, and says where it is; none: it cannot be opened yet, or tailscaled is in the tailnet of another server.
+async fn early(local: &LocalApi, server: &ServerUrl, doors: &tokio::sync::Mutex<Doors>, to: SocketAddr) -> Option<SocketAddr> {
     let ip = local.status().await.ok()?.address()?;
+    keep::same_server(&local.prefs().await.ok()?.control_url, server.as_str()).ok()?;
     doors.lock().await.open("mesh", ip, policy::MESH, Some(to), Room::DEVICES).await
 }
 
@@ -229,15 +231,23 @@ mod tests {
         let (local, doors) = (LocalApi::new(&socket), tokio::sync::Mutex::default());
         let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = inside.local_addr().unwrap();
-        assert_eq!(early(&local, &doors, to).await, None, "nobody says where");
+        let [ours, other] = ["http://10.0.0.1:8080", "http://10.0.0.2:8080"].map(|url| url.parse::<ServerUrl>().unwrap());
+        assert_eq!(early(&local, &ours, &doors, to).await, None, "nobody says where");
         let tailscaled = UnixListener::bind(&socket).unwrap();
         tokio::spawn(async move {
-            let (mut asked, _) = tailscaled.accept().await.unwrap();
-            assert!(asked.read(&mut [0; 1024]).await.unwrap() > 0);
-            let said = r#"{"BackendState": "Running", "TailscaleIPs": ["127.0.0.2"]}"#;
-            asked.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len()).as_bytes()).await.unwrap();
+            while let Ok((mut asked, _)) = tailscaled.accept().await {
+                let mut request = [0; 1024];
+                let read = asked.read(&mut request).await.unwrap();
+                let said = if request[..read].starts_with(b"GET /localapi/v0/prefs ") {
+                    r#"{"ControlURL": "http://10.0.0.1:8080"}"#
+                } else {
+                    r#"{"BackendState": "Running", "TailscaleIPs": ["127.0.0.2"]}"#
+                };
+                asked.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{said}", said.len()).as_bytes()).await.unwrap();
+            }
         });
-        let at = early(&local, &doors, to).await.unwrap();
+        assert_eq!(early(&local, &other, &doors, to).await, None, "others than the org's devices are there");
+        let at = early(&local, &ours, &doors, to).await.unwrap();
         let _outer = TcpStream::connect(at).await.unwrap();
         inside.accept().await.unwrap();
         let found = doors.lock().await.open("mesh", at.ip(), policy::MESH, Some(to), Room::DEVICES).await;
