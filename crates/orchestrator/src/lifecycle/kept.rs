@@ -115,17 +115,18 @@ pub(crate) fn list(org: &Org) -> Vec<Kept> {
     found
 }
 
-/// Of the kept folders, oldest first, those that are beyond the bound: the last is never, nor what a disk left of a checkpoint. Those whose
-/// work was saved nowhere else go last.
+/// Of the kept folders, oldest first, those that are beyond the bound: the newest is never, nor what a disk left of a checkpoint. Those
+/// whose work was saved nowhere else go last, and of them the newest is never either.
 fn beyond_the_bound(mut kept: Vec<Kept>, is_unsaved: impl Fn(&RunId) -> bool) -> Vec<RunId> {
     let (mut count, mut bytes) = (0, 0u64);
     kept.retain(|one| !one.has_remains);
+    let newest = kept.last().map(|one| one.run.clone());
     kept.sort_by_cached_key(|one| is_unsaved(&one.run));
     kept.reverse();
     let over = kept.into_iter().filter(|one| {
         count += 1;
         bytes = bytes.saturating_add(one.bytes);
-        count > 1 && (count > limits::KEPT_MAX || bytes > limits::KEPT_BYTES_MAX)
+        count > 1 && Some(&one.run) != newest.as_ref() && (count > limits::KEPT_MAX || bytes > limits::KEPT_BYTES_MAX)
     });
     over.map(|one| one.run).collect()
 }
@@ -264,6 +265,9 @@ mod tests {
         let many: Vec<Kept> = (0..limits::KEPT_MAX + 1).map(|n| one(n, 1)).collect();
         let (first, second) = (many[0].run.clone(), many[1].run.clone());
         assert_eq!(beyond_the_bound(many, |run| *run == first), [second], "what was saved nowhere else goes last");
+        let many: Vec<Kept> = (0..limits::KEPT_MAX + 1).map(|n| one(n, 1)).collect();
+        let newest = many[limits::KEPT_MAX].run.clone();
+        assert!(beyond_the_bound(many, |run| *run != newest).is_empty(), "a person can still look at what was kept just now");
         let large = vec![one(1, 1), one(2, limits::KEPT_BYTES_MAX), one(3, limits::KEPT_BYTES_MAX * 2)];
         assert_eq!(beyond_the_bound(large, |_| false).len(), 2);
         let damaged = Kept { has_remains: true, ..one(1, limits::KEPT_BYTES_MAX * 2) };
