@@ -150,7 +150,16 @@ mod tests {
     #[test]
     fn other_forms_of_the_same_are_not_canonical() {
         assert!(is_canonical(br#"{"a":1,"b":2}"#));
-        for other in [&br#"{"b":2,"a":1}"#[..], br#"{"a": 1}"#, br#"{"a":1.0}"#, br#"{"a":1,"a":1}"#, br#""\u0041""#, br#"{"a":1,"b":2} "#, b"{", b""] {
+        for other in [
+            &br#"{"b":2,"a":1}"#[..],
+            br#"{"a": 1}"#,
+            br#"{"a":1.0}"#,
+            br#"{"a":1,"a":1}"#,
+            br#""\u0041""#,
+            br#"{"a":1,"b":2} "#,
+            b"{",
+            b"",
+        ] {
             assert!(!is_canonical(other), "{}", String::from_utf8_lossy(other));
         }
     }
