@@ -51,9 +51,7 @@ pub(crate) use gone::{amiss, forget_gone, gone_there, unread};
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
-pub(crate) use saved::{
-    BROUGHT, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with,
-};
+pub(crate) use saved::{BROUGHT, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with};
 pub use start::secret;
 pub(crate) use start::{delegated, delegation_ms, gateway_of, manifest, sealed, standby_gateway};
 
