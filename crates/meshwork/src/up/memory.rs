@@ -2,16 +2,21 @@
 //!
 //! What of the program's file was touched, and what lies around that, stays mapped, and counts as this process's memory, though it is only
 //! the system's cache of a file. Unmapped now and then, only what is used meanwhile is mapped again.
+//!
+//! What was allocated and is free goes back by itself while work goes on, and by a thread of the allocator (jemalloc) while none does.
 
 use std::{fs, io, time::Duration};
 
 /// How long after the start it is done first.
 const AFTER_START: Duration = Duration::from_secs(30);
 /// How often it is done again: work maps more of the program than idling needs.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_secs(120);
 
 /// Gives back what is not used, as long as the process runs.
 pub(super) async fn give_back() {
+    if let Err(error) = purge_when_idle() {
+        tracing::debug!(%error, "what is free is given back only while something is allocated");
+    }
     tokio::time::sleep(AFTER_START).await;
     loop {
         if let Ok(Err(error)) = tokio::task::spawn_blocking(unmap_code).await {
@@ -20,6 +25,18 @@ pub(super) async fn give_back() {
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Has the allocator's thread run, which the short-lived processes of this program do without.
+#[allow(unsafe_code)]
+fn purge_when_idle() -> io::Result<()> {
+    let mut on = true;
+    // SAFETY: the name is a C string, nothing is asked for, and what is read for “background_thread” is one bool (jemalloc(3)).
+    let failed = unsafe {
+        let new = (&raw mut on).cast();
+        tikv_jemalloc_sys::mallctl(c"background_thread".as_ptr(), std::ptr::null_mut(), std::ptr::null_mut(), new, size_of::<bool>())
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
 }
 
 /// Unmaps the pages of the program's code. What is used of them is mapped again, from the system's cache.
@@ -50,6 +67,11 @@ fn unmap(start: usize, length: usize) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_allocator_gives_back_by_itself() {
+        purge_when_idle().unwrap();
+    }
 
     #[test]
     fn only_code_of_the_program_itself_is_meant() {
