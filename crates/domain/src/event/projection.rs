@@ -243,19 +243,7 @@ fn change_run(run: &mut Run, event: &Event) {
             run.key = Some(key.clone());
             run.delegation = Some(delegation.clone());
         }
-        Body::RunMoved { to, reason, .. } if move_to(run, *to, event) => {
-            run.reason.clone_from(reason);
-            if *to == RunState::Queued {
-                run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
-                (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
-                (run.told, run.asked) = (None, None);
-            }
-            if to.ended() {
-                run.ended_at = Some(event.at);
-                run.paused = false;
-                run.questions.clear();
-            }
-        }
+        Body::RunMoved { to, reason, .. } => moved(run, *to, reason.as_ref(), event),
         Body::RunPaused { paused, .. } => run.paused = *paused,
         Body::RunCheckpointed { commit, .. } => {
             // What is told lies there; what is not told lies here. Of a run elsewhere that is a copy, and maybe not of the latest.
@@ -306,6 +294,31 @@ fn change_run(run: &mut Run, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// Moves a run, where it may go there. One that a person stopped never ends so that another goes on in its place: its device may end it
+/// before it hears of that, and it is cancelled all the same.
+fn moved(run: &mut Run, to: RunState, reason: Option<&Reason>, event: &Event) {
+    let goes_on = matches!(to, RunState::Lost | RunState::Evicted);
+    let stopped = run.ending.clone().filter(|ending| goes_on && matches!(ending, Reason::Stopped { .. }));
+    let (to, reason) = match stopped {
+        Some(stopped) => (RunState::Cancelled, Some(stopped)),
+        None => (to, reason.cloned()),
+    };
+    if !move_to(run, to, event) {
+        return;
+    }
+    if to == RunState::Queued {
+        run.tries += u32::from(matches!(reason, Some(Reason::TriesAgain { .. })));
+        (run.lease, run.lease_until, run.reserved, run.device, run.key, run.started_at) = (None, None, None, None, None, None);
+        (run.told, run.asked) = (None, None);
+    }
+    if to.ended() {
+        run.ended_at = Some(event.at);
+        run.paused = false;
+        run.questions.clear();
+    }
+    run.reason = reason;
 }
 
 /// Moves a run to a state; false: that does not follow its own.
@@ -446,6 +459,34 @@ mod tests {
         events.iter().for_each(|event| change_run(&mut run, event));
         assert_eq!((run.violations.len(), run.violations_more), (VIOLATIONS_KEPT_MAX, 5));
         assert_eq!((run.questions.len(), run.questions_more), (QUESTIONS_OPEN_MAX, 1));
+    }
+
+    #[test]
+    fn what_a_person_stopped_is_cancelled_also_where_its_device_lost_or_evicted_it_before_it_heard_of_that() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let id: RunId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let run = json!({
+            "id": id, "class": "agent", "project": "demo", "member": did, "requester": did, "state": "working", "queued_at": 0,
+            "task": {"project": "demo", "feature": "001-work", "task": "T001"},
+        });
+        let run: Run = serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"));
+        let told = || Some(crate::event::Told { device: did.clone(), seq: 7, heard_at: crate::Timestamp(0) });
+        let event = |told, body| Event { version: 1, at: crate::Timestamp(0), actor: did.clone(), via: None, told, body };
+        let stopped = Reason::Stopped { by: did.clone() };
+        let evicted = Reason::Evicted { message: String::new() };
+        let ends = |asked: &Reason, to: RunState| {
+            let (mut run, gone) = (run.clone(), Reason::Vanished { message: "Its runner was gone.".into() });
+            change_run(&mut run, &event(None, Body::RunEndAsked { run: id.clone(), reason: asked.clone() }));
+            change_run(&mut run, &event(told(), Body::RunMoved { run: id.clone(), to, reason: Some(gone) }));
+            (run.state, run.reason.as_ref() == Some(&stopped), run.next_attempt(&did).is_some(), run.ended_at.is_some())
+        };
+        for to in [RunState::Lost, RunState::Evicted] {
+            assert_eq!(ends(&stopped, to), (RunState::Cancelled, true, false, true), "{to:?}");
+            assert_eq!(ends(&evicted, to), (to, false, true, true), "{to:?}: only a person ends it for good");
+        }
+        for to in [RunState::Done, RunState::Failed] {
+            assert_eq!(ends(&stopped, to), (to, false, false, true), "{to:?}: its device's word stands");
+        }
     }
 
     #[test]
