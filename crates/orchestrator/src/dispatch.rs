@@ -231,7 +231,7 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
         return Ok(Some(lost));
     }
     if let Some(stop) = stops::halting(org, run) {
-        return Ok(Some(lifecycle::waiting::halt(&stop)));
+        return Ok(Some(stops::halt(&stop)));
     }
     let Some(at) = &run.task else { return Ok(None) };
     let view = board.task(Some(&at.feature), &at.task)?;

@@ -6,7 +6,7 @@ use domain::{
     Did, Hash, Kind, Oid, Problem,
     actor::Actor,
     event::{Body, kind},
-    run::Run,
+    run::{Reason, Run},
     stop::{self, Scope, Stop},
 };
 use futures::future::join_all;
@@ -45,6 +45,39 @@ pub(crate) fn halting(org: &Org, run: &Run) -> Option<Stop> {
 /// The order that halts the whole org.
 pub(crate) fn halting_all(org: &Org) -> Option<Stop> {
     org.stops.borrow().iter().find(|stop| stop.order.scope == Scope::Org).cloned()
+}
+
+/// Why a run waits now, where a stop order halts it and not the one by which it is known to wait; none: that one halts it still.
+pub(crate) fn halts_instead(org: &Org, run: &Run) -> Option<Reason> {
+    let executor = run.place().unwrap_or(&org.device);
+    let stops = org.stops.borrow();
+    let mut halts = stops.iter().filter(|stop| stop.order.scope.halts(run, executor)).map(halt).peekable();
+    let newest = halts.peek().cloned();
+    let stands = halts.any(|reason| run.reason.as_ref() == Some(&reason));
+    newest.filter(|_| !stands)
+}
+
+/// Why a run waits that a stop order halts.
+pub(crate) fn halt(stop: &Stop) -> Reason {
+    Reason::Halted { by: stop.by.clone(), what: stop.order.scope.text(), why: stop.order.why.clone() }
+}
+
+/// That an order is lifted, in words: what it halted goes on, or which other order halts that still.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(crate) fn lifted(org: &Org, scope: &Scope) -> Result<String, Problem> {
+    let (what, stops) = (scope.text(), org.stops.borrow().to_vec());
+    let still = |stop: &Stop| format!("the stop order for {} (meshwork stop lift {})", stop.order.scope.text(), stop.order.id);
+    if let Some(stop) = stops.iter().find(|stop| stop.order.scope == Scope::Org || stop.order.scope == *scope) {
+        return Ok(format!("The stop order for {what} is lifted. What waited does not go on yet: {} halts it still.", still(stop)));
+    }
+    let halted = |run: &Run, scope: &Scope| scope.halts(run, run.place().unwrap_or(&org.device));
+    let runs: Vec<Run> = org.active_runs()?.into_iter().filter(|run| halted(run, scope)).collect();
+    Ok(match stops.iter().find(|stop| runs.iter().any(|run| halted(run, &stop.order.scope))) {
+        Some(stop) => format!("The stop order for {what} is lifted; what waited goes on, but not what {} halts too.", still(stop)),
+        None => format!("The stop order for {what} is lifted; what waited goes on."),
+    })
 }
 
 /// The order by which a device is cut off.
@@ -308,4 +341,42 @@ async fn tell(org: &Arc<Org>, device: &Did, envelope: &Hash) -> Result<(), Probl
     let bytes = org.blocking(move |org| org.store.blobs().get(&wanted)).await?;
     let Some(bytes) = bytes else { return Err(Problem::internal("the envelope of a stop order was erased")) };
     remote::tell_stop(org, device, bytes).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission, fixtures::Opened};
+    use domain::{manifest::Class, run::RunState};
+
+    #[tokio::test]
+    async fn once_one_of_two_orders_is_lifted_the_other_is_named() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let by = Actor::from(&org.member);
+        let (project, now) = ("demo".parse().unwrap(), clock::now());
+        let new = admission::new_run(clock::run_id(), Class::Agent, project, org.member.clone(), org.device.clone(), now);
+        let slow = Scope::Agent { name: "slow".parse().unwrap() };
+        let device = Scope::Device { name: "box".into(), device: org.device.clone() };
+        let agent = Some("slow".parse().unwrap());
+        let one = give(org, &by, slow.clone(), "One.".into()).await.unwrap();
+        let run = Run { agent, state: RunState::Working, reason: Some(halt(&one)), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        assert_eq!(halts_instead(org, &run), None);
+        let two = give(org, &by, Scope::Org, "Two.".into()).await.unwrap();
+        assert_eq!(halts_instead(org, &run), None, "the first halts it still");
+
+        lift(org, &by, &one.order.id).await.unwrap();
+        assert_eq!(halts_instead(org, &run), Some(halt(&two)));
+        let said = lifted(org, &slow).unwrap();
+        assert!(said.contains("does not go on yet: the stop order for the whole org") && said.contains(&two.order.id), "{said}");
+        give(org, &by, device, "Three.".into()).await.unwrap();
+        lift(org, &by, &two.order.id).await.unwrap();
+        let said = lifted(org, &slow).unwrap();
+        assert!(said.contains("but not what the stop order for the device box ("), "{said}");
+        let fast = Scope::Agent { name: "fast".parse().unwrap() };
+        assert_eq!(lifted(org, &fast).unwrap(), "The stop order for the agent fast is lifted; what waited goes on.");
+        assert!(matches!(halts_instead(org, &run), Some(Reason::Halted { what, .. }) if what == "the device box"));
+    }
 }

@@ -77,7 +77,8 @@ async fn order(context: Context, wanted: Wanted) -> Result<Stop, Problem> {
 async fn lift(context: Context, which: Which) -> Result<Done, Problem> {
     let org = context.org()?;
     let stop = stops::lift(&org, &context.actor(&org), &which.id).await?;
-    Ok(Done::new(format!("The stop order for {} is lifted; what waited goes on.", stop.order.scope.text())))
+    let said = org.blocking(move |org| stops::lifted(org, &stop.order.scope)).await?;
+    Ok(Done::new(said))
 }
 
 fn scope(org: &Arc<Org>, wanted: &Wanted) -> Result<Scope, Problem> {

@@ -21,7 +21,7 @@ pub mod recover;
 mod runner_process;
 mod saved;
 mod start;
-pub(crate) mod waiting;
+mod waiting;
 mod work;
 
 use crate::{

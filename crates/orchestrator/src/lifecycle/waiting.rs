@@ -75,7 +75,7 @@ impl Hold {
         let stop = self.cause().await;
         let Some(run) = self.run() else { return };
         (self.begun, self.paused) = (true, run.paused);
-        let reason = stop.as_ref().map_or_else(|| Reason::WaitsForGateway { device: run.requester.clone() }, halt);
+        let reason = stop.as_ref().map_or_else(|| Reason::WaitsForGateway { device: run.requester.clone() }, stops::halt);
         // Before it is frozen: so whoever takes it up after a crash knows that it is to be let go.
         if let Err(problem) = self.tell(Some(reason)).await {
             tracing::warn!(run = %self.run, %problem, "why a run is held could not be noted");
@@ -134,6 +134,7 @@ impl Hold {
             if !self.holds() {
                 return;
             }
+            self.note_other().await;
             tokio::select! {
                 _ = self.stops.changed() => {}
                 gone = self.missing.changed() => if gone.is_err() {
@@ -182,6 +183,16 @@ impl Hold {
         let _ = tokio::time::timeout(limits::REMOTE_PAUSE_MAX, known).await;
     }
 
+    /// Notes which order halts the run now, where that is not the one which is known of it any more.
+    async fn note_other(&self) {
+        let away = *self.missing.borrow();
+        let known = self.run().filter(|run| !(away && matches!(run.reason, Some(Reason::WaitsForGateway { .. }))));
+        let Some(reason) = known.and_then(|run| stops::halts_instead(&self.org, &run)) else { return };
+        if let Err(problem) = self.tell(Some(reason)).await {
+            tracing::warn!(run = %self.run, %problem, "which stop order halts a run now could not be noted");
+        }
+    }
+
     async fn tell(&self, reason: Option<Reason>) -> Result<(), Problem> {
         self.org.record(&self.org.device, vec![Body::RunMoved { run: self.run.clone(), to: RunState::Working, reason }]).await
     }
@@ -204,11 +215,6 @@ fn halted(org: &Org, run: &RunId) -> Option<Stop> {
     stops::halting(org, &run)
 }
 
-/// Why a run waits that a stop order halts.
-pub(crate) fn halt(stop: &Stop) -> Reason {
-    Reason::Halted { by: stop.by.clone(), what: stop.order.scope.text(), why: stop.order.why.clone() }
-}
-
 impl Drive {
     /// Waits while a stop order halts the run, or until somebody asks for its end.
     pub(super) async fn unless_halted(&self) -> Result<(), Over> {
@@ -217,7 +223,7 @@ impl Drive {
             stops.mark_unchanged();
             let Some(stop) = halted(&self.org, &self.id) else { return Ok(()) };
             let state = self.run()?.state;
-            self.record(Body::RunMoved { run: self.id.clone(), to: state, reason: Some(halt(&stop)) }).await?;
+            self.record(Body::RunMoved { run: self.id.clone(), to: state, reason: Some(stops::halt(&stop)) }).await?;
             tokio::select! {
                 _ = stops.changed() => {}
                 over = asked(self.end.clone()) => return Err(over),
