@@ -19,7 +19,7 @@ pub(crate) fn events(value: &Value, names: &Names) -> Result<String, Problem> {
         rows.push(vec![
             cell(entry["seq"].to_string()),
             cell(ago(when, now)),
-            cell(at(event, &["type"]).replace('_', " ")),
+            cell(what(event)),
             cell(about(event)),
             cell(names.of(&who)),
             cell(door(&event["via"])),
@@ -123,6 +123,14 @@ fn unsound(copy: &Value) -> String {
     clean(&format!("The copy of the journal of {} is not: {why}", at(copy, &["device"])))
 }
 
+/// What happened. The lifting of a stop order is signed as an order is, and told apart by what it says.
+fn what(event: &Value) -> String {
+    match (event["type"].as_str(), event["order"]["lifts"].as_bool()) {
+        (Some("stop_ordered"), Some(true)) => "stop lifted".to_owned(),
+        _ => at(event, &["type"]).replace('_', " "),
+    }
+}
+
 /// What an event is about: a run, a patch, a task, or something with a name.
 fn about(event: &Value) -> String {
     let run = event["run"].as_str().or_else(|| event["run"]["id"].as_str());
@@ -189,6 +197,13 @@ fn door(via: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_lifting_of_a_stop_order_is_told_from_the_order() {
+        let said = |lifts: bool| what(&json!({"type": "stop_ordered", "order": {"lifts": lifts}}));
+        assert_eq!([said(false), said(true)], ["stop ordered", "stop lifted"]);
+        assert_eq!(what(&json!({"type": "message_sent", "order": 3})), "message sent");
+    }
 
     #[test]
     fn a_journal_that_was_mended_says_what_came_of_it() {
