@@ -82,7 +82,9 @@ pub(super) fn further(run: &Run) -> Option<String> {
         }
         (true, _) => Some(format!("What it had done is in its checkpoint, and a new run of the task begins with that{when}.")),
         (false, true) => Some(format!("A new run of the task begins{when}.")),
-        (false, false) if run.checkpoint.is_some() && matches!(run.reason, Some(Reason::Halted { .. })) => Some("Its work is saved.".into()),
+        (false, false) if run.checkpoint.is_some() && matches!(run.reason, Some(Reason::Halted { .. })) => {
+            Some("Its work is saved.".into())
+        }
         (false, false) => None,
     };
     let said: Vec<String> = unsaved.into_iter().chain(goes_on).collect();
