@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(away.refusal_of(&next(Some(&other)), Timestamp(1)), None, "what goes on from another");
         assert_eq!(away.refusal_of(&next(None), Timestamp(1)), None, "what begins anew");
         assert_eq!(away.refusal_of(&next(Some(&sent)), later), None, "later");
-        away.note(&[other.clone()], later);
+        away.note(std::slice::from_ref(&other), later);
         assert_eq!(away.all().keys().collect::<Vec<_>>(), [&other], "what is over is not kept");
         away.forget();
         assert_eq!(away.refusal(Some(&other), later), None);
