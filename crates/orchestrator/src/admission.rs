@@ -195,7 +195,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked, wanted: Wanted, kept: Option<Par
     let new = foreign(&manifest, now);
     let halted = halted(org, &new);
     let guest = owner.is_guest(&new, |id| org.store.get(kind::RUN, id.as_str()))?;
-    let lending = lending::now(org);
+    let (lending, sent_away) = (lending::now(org), org.lending.sent_away.refusal_of(&manifest, now));
     let mut line = vec![];
     if manifest.class != Class::Ci && !queue::is_alone(org, &manifest.run) {
         let asking = manifest.clone();
@@ -237,7 +237,7 @@ async fn reserve(org: &Arc<Org>, asked: &Asked, wanted: Wanted, kept: Option<Par
         if closing {
             reasons.push(Refusal::Closing);
         }
-        reasons.extend(halted.clone());
+        reasons.extend(halted.clone().into_iter().chain(sent_away.clone()));
         reasons.extend(fence::leases(known.as_ref(), &taken.manifest));
         if let Some(apart) = manifest.apart.as_ref().filter(|apart| apart.device == device) {
             reasons.push(Refusal::AntiAffinity { message: apart.text() });

@@ -296,7 +296,7 @@ impl Org {
             shut_out: watch::Sender::new(()),
             wake: Notify::new(),
             mirrors: Notify::new(),
-            sandbox_works: sandbox::doctor(&dir.root).iter().all(|f| f.ok || f.what == "disk"),
+            sandbox_works: sandbox::works(&sandbox::doctor(&dir.root)),
             closing: watch::Sender::new(false),
             anew,
             tasks: TaskTracker::new(),

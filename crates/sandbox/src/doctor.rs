@@ -10,6 +10,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// What is looked at of the limits of runs.
+const LIMITS: &str = "limits";
+
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -53,11 +56,20 @@ pub fn doctor(folder: &Path) -> Vec<Finding> {
     findings
 }
 
+/// Whether runs can be sandboxed here, by what was found. Neither little disk nor limits that merely bind less keep them from that.
+pub fn works(found: &[Finding]) -> bool {
+    works_with(found, enforcement().is_ok())
+}
+
+fn works_with(found: &[Finding], limited: bool) -> bool {
+    found.iter().all(|finding| finding.ok || finding.what == "disk" || (limited && finding.what == LIMITS))
+}
+
 fn limits_finding() -> Finding {
     match enforcement() {
-        Ok(how @ Enforcement::Cgroup(_)) => Finding::good("limits", how.words()),
+        Ok(how @ Enforcement::Cgroup(_)) => Finding::good(LIMITS, how.words()),
         Ok(ref how @ Enforcement::Watched { ref why }) => Finding {
-            what: "limits".into(),
+            what: LIMITS.into(),
             ok: false,
             detail: format!("{}. {why}", how.words()),
             next: Some(
@@ -65,7 +77,7 @@ fn limits_finding() -> Finding {
                     .into(),
             ),
         },
-        Err(problem) => Finding::bad("limits", &problem),
+        Err(problem) => Finding::bad(LIMITS, &problem),
     }
 }
 
@@ -146,6 +158,18 @@ mod tests {
         let little = look(Some(DISK_WARNED_BYTES - 1));
         assert!(!little.ok && little.next.is_some_and(|next| next.contains("below 1 GiB")));
         assert!(!look(None).ok);
+    }
+
+    #[test]
+    fn a_machine_whose_limits_bind_less_works_and_one_without_limits_or_sandboxes_does_not() {
+        let problem = || Problem::unavailable("It does not work.");
+        let found = |amiss: &str| {
+            ["bubblewrap", "sandbox", LIMITS, "disk"]
+                .map(|what| if what == amiss { Finding::bad(what, &problem()) } else { Finding::good(what, "") })
+        };
+        let works = |amiss: &str, limited| works_with(&found(amiss), limited);
+        assert!(works("", true) && works("disk", true) && works(LIMITS, true));
+        assert!(!works(LIMITS, false) && !works("sandbox", true) && !works("bubblewrap", true));
     }
 
     #[test]

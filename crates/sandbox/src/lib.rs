@@ -30,7 +30,7 @@ mod stage;
 
 pub use bridge::bridge_main;
 pub use cgroup::sweep;
-pub use doctor::{Finding, doctor};
+pub use doctor::{Finding, doctor, works};
 pub use enforce::{limits_in_force, memory_held};
 pub use mounts::bridge_inside;
 pub use sandbox::{Ended, Sandbox, Stdio, discard, prepare};

@@ -205,9 +205,7 @@ impl Reason {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
             }
             Self::Halted { by, what, why } => {
-                format!(
-                    "It waits, with its work saved, until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}"
-                )
+                format!("It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}")
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             // Not how many waited once: that changes with each merge, and is not noted anew.

@@ -61,8 +61,8 @@ impl LeftBehind {
     }
 }
 
-/// Of a run that ended without its work done: whether that is saved, and whether it goes on by itself, in words. None: there is nothing
-/// to say.
+/// Of a run that ended without its work done, or that a stop order halts: whether that is saved, and whether it goes on by itself, in
+/// words. None: there is nothing to say.
 pub(super) fn further(run: &Run) -> Option<String> {
     let undone = matches!(run.state, RunState::Failed | RunState::Cancelled | RunState::Lost | RunState::Evicted);
     let again = run.state == RunState::Evicted && run.task.is_some() && run.next_attempt(&run.requester).is_some();
@@ -82,6 +82,9 @@ pub(super) fn further(run: &Run) -> Option<String> {
         }
         (true, _) => Some(format!("What it had done is in its checkpoint, and a new run of the task begins with that{when}.")),
         (false, true) => Some(format!("A new run of the task begins{when}.")),
+        (false, false) if run.checkpoint.is_some() && matches!(run.reason, Some(Reason::Halted { .. })) => {
+            Some("Its work is saved.".into())
+        }
         (false, false) => None,
     };
     let said: Vec<String> = unsaved.into_iter().chain(goes_on).collect();
@@ -115,6 +118,7 @@ mod tests {
     fn what_becomes_of_the_work_is_told_as_it_is_and_nothing_where_nothing_is_known() {
         let (broke, evicted) = (json!({"code": "engine_failed", "message": "It broke."}), json!({"code": "evicted", "message": "Back."}));
         let gave_way = json!({"code": "gave_way", "to": "01ARZ3NDEKTSV4RRFFQ69G5FAA", "member": format!("did:key:z6Mk{}", "b".repeat(44))});
+        let halted = json!({"code": "halted", "by": format!("did:key:z6Mk{}", "b".repeat(44)), "what": "all", "why": "Wait."});
         let saved = "What it had done is in its checkpoint, and a new run of the task begins with that";
         let (anew, room) = ("A new run of the task begins", " when there is room.");
         let front = " when there is room, in front of what is as important as it.";
@@ -126,6 +130,8 @@ mod tests {
             ("agent", "evicted", &evicted, RESUME_ATTEMPTS_MAX, format!("{saved}{room}"), format!("{anew}{room}")),
             ("ci", "evicted", &evicted, 1, format!("{saved}."), String::new()),
             ("agent", "working", &evicted, 1, String::new(), String::new()),
+            ("agent", "working", &halted, 1, "Its work is saved.".into(), String::new()),
+            ("agent", "queued", &halted, 1, "Its work is saved.".into(), String::new()),
         ];
         for (class, state, reason, attempt, with, without) in table {
             let bare = serde_json::from_value::<Reason>(reason.clone()).map(|reason| reason.text()).unwrap_or_default();
@@ -135,6 +141,7 @@ mod tests {
             }
         }
         assert_eq!(Reason::Evicted { message: "Back.".into() }.text(), "Evicted: Back.");
+        assert!(why("agent", "queued", halted, None, 1).is_some_and(|told| told.contains("Wait.") && !told.contains("saved")));
     }
 
     #[test]

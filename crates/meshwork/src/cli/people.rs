@@ -17,10 +17,20 @@ pub(crate) struct Join {
     /// Do not wait for the owners.
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Wait for the owners, also where the ticket was given before.
+    #[arg(long, conflicts_with = "no_wait")]
+    pub(crate) wait: bool,
     /// Enter the org's tailnet with a tailscaled of the org's own, in a network namespace of its own: for a machine that is in
     /// another tailnet already. Meshwork runs it, and has to run as root.
     #[arg(long, requires = "ticket")]
     pub(crate) own_tailscaled: bool,
+}
+
+impl Join {
+    /// Whether to wait until this machine belongs to the org, or is refused.
+    pub(crate) fn waits(&self) -> bool {
+        self.wait || (self.ticket.is_some() && !self.no_wait)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -183,4 +193,19 @@ pub(crate) struct Roles {
     /// Roles that they lose.
     #[arg(long)]
     pub(crate) take: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::{Cli, Verb};
+    use clap::Parser;
+
+    #[test]
+    fn without_a_ticket_it_is_shown_how_it_stands_and_waited_for_only_where_that_is_asked_for() {
+        for (args, waits) in [("", false), ("--wait", true), ("mwt1.x", true), ("mwt1.x --no-wait", false)] {
+            let cli = Cli::try_parse_from(format!("meshwork join {args}").split_whitespace()).unwrap();
+            assert!(matches!(&cli.verb, Verb::Join(join) if join.waits() == waits), "{args:?}");
+        }
+    }
 }

@@ -107,8 +107,9 @@ async fn own_name(client: &Client) -> Result<String, Problem> {
     })
 }
 
-/// Joins an org, and waits until it is open here.
+/// Joins an org, and waits until it is open here; without a ticket it shows how that stands.
 pub(super) async fn join(client: &Client, args: cli::Join, json: bool) -> Outcome {
+    let waits = args.waits();
     let mut value = match args.ticket {
         Some(ticket) => {
             let input = json!({"ticket": ticket, "name": args.name, "device": args.device, "own_tailscaled": args.own_tailscaled});
@@ -131,9 +132,9 @@ pub(super) async fn join(client: &Client, args: cli::Join, json: bool) -> Outcom
                 }));
             }
             // The issuer is given a moment to answer, so that what is printed says more than that it was asked.
-            "knocking" if args.no_wait && begun.elapsed() < Duration::from_secs(3) => {}
+            "knocking" if !waits && begun.elapsed() < Duration::from_secs(3) => {}
             "joined" => break,
-            _ if args.no_wait => break,
+            _ if !waits => break,
             _ => {}
         }
         tokio::time::sleep(LOOK_EVERY).await;

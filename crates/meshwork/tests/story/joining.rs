@@ -67,7 +67,7 @@ async fn an_invited_device_waits_is_let_in_and_reads_the_org_without_the_others(
     assert!(said.stdout.contains("mwt1.") && said.stdout.contains("an owner still has to approve"), "{said:?}");
     let invited = ada.ok(&["org", "invite", "--role", "developer"]).await;
     let mut bob = knocked(&text(&invited["ticket"]), "bob").await;
-    let shown = bob.told(&["join", "--no-wait"]).await.stdout;
+    let shown = bob.told(&["join"]).await.stdout;
     assert!(shown.contains("Waiting for the owners of crew"), "{shown}");
     clear(&bob.refused(&["org", "show"], 5).await, "meshwork join");
     let waiting = ada.ok(&["org", "joiners"]).await;

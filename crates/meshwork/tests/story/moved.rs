@@ -112,6 +112,14 @@ async fn work_that_was_sent_away_goes_on_elsewhere_though_its_first_device_is_de
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_sent_away_by_name_goes_on_elsewhere_though_its_device_takes_guests_still() {
+    let (three, run) = half_done("by-name").await;
+    three.bob.act("device.evict", json!({ "run": run })).await;
+    assert_eq!(three.ada.ended(&run).await["state"], "evicted");
+    goes_on_at_the_desk(&three, &run, "by-name").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_is_shut_down_leaves_its_guests_work_with_who_asked_for_it() {
     let (mut three, run) = half_done("shut").await;
     three.bob.end().await;

@@ -2,6 +2,7 @@
 
 use super::{Done, Nothing};
 use crate::{
+    clock,
     lifecycle::{self, Evicting},
     limits,
     org::Org,
@@ -260,7 +261,15 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
         Some(text) => super::run::by_id(live, text).into_iter().collect(),
     };
     let frozen = lifecycle::freeze(&org, &meant).anew;
-    let chosen = org.blocking(move |org| to_evict(org, input.run)).await;
+    let chosen = org.blocking(move |org| {
+        let chosen = to_evict(org, input.run)?;
+        // Where there is no other device, they go on here as soon as there is room.
+        if org.remote.org().devices.len() > 1 {
+            org.lending.sent_away.note(&chosen, clock::now());
+        }
+        Ok(chosen)
+    });
+    let chosen = chosen.await;
     lifecycle::let_go(&org, frozen.iter().filter(|id| !chosen.as_ref().is_ok_and(|chosen| chosen.contains(id))));
     let chosen = chosen?;
     let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await;

@@ -7,6 +7,7 @@ mod click;
 mod file;
 pub(crate) mod guests;
 mod keep;
+mod sent_away;
 
 use crate::{
     clock,
@@ -107,6 +108,8 @@ pub(crate) struct Lender {
     looking: Mutex<()>,
     /// Beside the state: it changes all the time, which is no news to anybody.
     memory: Mutex<Memory>,
+    /// Runs that were sent away by name.
+    pub(crate) sent_away: sent_away::SentAway,
 }
 
 /// A click that the disk did not take.
@@ -131,8 +134,8 @@ impl Lender {
         let condition = sensors.condition(&read(data, &last).0);
         let state = watch::Sender::new(judged(data, condition, sensors.gpus(), None, &last));
         let memory = Mutex::new(sensors.memory());
-        let (unsaved, saying, looking) = Default::default();
-        Self { data: data.clone(), sensors, state, last, unsaved, saying, looking, memory }
+        let (unsaved, saying, looking, sent_away) = Default::default();
+        Self { data: data.clone(), sensors, state, last, unsaved, saying, looking, memory, sent_away }
     }
 
     /// As it was seen last: no longer ago than [`crate::limits::LEND_LOOK_EVERY`], beside what the sensors take to answer.
@@ -196,6 +199,7 @@ impl Lender {
             *unsaved = None;
             self.judge_again(None);
         }
+        self.sent_away.forget();
         Ok(self.look())
     }
 
@@ -285,8 +289,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, state) = (DataDir::open(folder.path()).unwrap(), watch::Sender::new(quiet()));
         let (memory, last) = (Mutex::new(sensors.memory()), Mutex::default());
-        let (unsaved, saying, looking) = Default::default();
-        let lender = Lender { data, sensors, state, last, unsaved, saying, looking, memory };
+        let (unsaved, saying, looking, sent_away) = Default::default();
+        let lender = Lender { data, sensors, state, last, unsaved, saying, looking, memory, sent_away };
         (folder, lender)
     }
 

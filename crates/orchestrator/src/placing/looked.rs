@@ -65,6 +65,10 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
             said_no.insert(known.device.did.clone(), vec![Refusal::Halted { message }]);
         }
     }
+    // It would say no, and need not be asked for that.
+    if let Some(refusal) = org.lending.sent_away.refusal(run.continues.as_ref(), clock::now()) {
+        said_no.insert(org.device.clone(), vec![refusal]);
+    }
     let readers = devices::readers(org, &state, manifest.work.repository())?;
     let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();
     let mut snapshot = Snapshot::new();
