@@ -1,5 +1,5 @@
-//! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), the run's
-//! folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
+//! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), or commits of its own
+//! are on another branch, in a stash or left by a reset, the run's folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
 //! damaged checkpoint is kept there too, until a person removes it.
 
 use super::end::remove;
@@ -14,6 +14,7 @@ use domain::{
     event::{Body, kind},
     run::{LeftOut, Run},
 };
+use forge::{Imported, RunRepo};
 use std::{
     collections::BTreeSet,
     fs,
@@ -41,6 +42,19 @@ pub(crate) struct Kept {
     pub(crate) bytes: u64,
     /// Whether what is left of a damaged checkpoint is in it.
     pub(crate) has_remains: bool,
+}
+
+/// What is left of a run's worktree beside what was imported of it. What the engine committed elsewhere comes first, before any number of
+/// files.
+///
+/// # Errors
+/// When the host's git folder cannot be read.
+pub(super) fn left_out(repo: &RunRepo, work: &Path, imported: &Imported) -> Result<LeftOut, Problem> {
+    let mut left_out = LeftOut::default();
+    let beside = repo.beside(work, &imported.tree)?;
+    beside.into_iter().chain(imported.left_out.files.iter().cloned()).for_each(|one| left_out.add(one));
+    left_out.more += imported.left_out.more;
+    Ok(left_out)
 }
 
 /// Notes what was left out of a run's commit.
