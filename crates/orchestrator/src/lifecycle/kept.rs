@@ -162,13 +162,28 @@ pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: Stri
         let run: Option<Run> = org.store.get(kind::RUN, wanted.as_str())?;
         let there = run.and_then(|run| not_moved_of(org, &run));
         if aside.is_none() && there.is_none() {
-            return Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is."));
+            return Err(
+                Problem::not_found(format!("Nothing of the run {wanted} is kept on this device.")).next("meshwork run kept lists what is.")
+            );
         }
         // Of both, where only a part could be moved: what was left would be saved once more.
         [aside, there].into_iter().flatten().try_for_each(|folder| remove(&folder))
     })
     .await?;
     org.record(by, vec![Body::WorkDropped { run: run.clone(), why }]).await
+}
+
+/// What is said of a run whose files another device keeps, as far as is known, and this one does not; else none.
+///
+/// # Errors
+/// When the org cannot be read.
+pub(crate) fn elsewhere(org: &Org, run: &Run) -> Result<Option<Problem>, Problem> {
+    let there = run.place().filter(|there| **there != org.device && run.kept.is_some() && place(org, run).is_none());
+    let Some(there) = there else { return Ok(None) };
+    let name = org.state()?.called(there).unwrap_or_else(|| there.to_string());
+    let problem = Problem::not_found(format!("Nothing of the run {} is kept on this device.", run.id));
+    let problem = problem.because(format!("It worked on the device {name}, which keeps its files."));
+    Ok(Some(problem.next(format!("Do it there: meshwork run drop {}.", run.id))))
 }
 
 /// Where the folder of a run is kept, if it is: aside, or where the run worked when it could not be moved yet.
@@ -250,6 +265,30 @@ fn size(folder: &Path) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{
+        admission, clock,
+        fixtures::{Opened, did},
+    };
+    use domain::{Timestamp, manifest::Class};
+
+    #[tokio::test]
+    async fn of_what_another_device_keeps_it_is_said_that_it_lies_there() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let new = admission::new_run(
+            clock::run_id(),
+            Class::Agent,
+            "demo".parse().unwrap(),
+            org.member.clone(),
+            org.device.clone(),
+            Timestamp(0),
+        );
+        let run = Run { device: Some(did('g')), kept: Some(LeftOut::everything("Full.")), ..new };
+        let said = elsewhere(org, &run).unwrap().unwrap().to_string();
+        assert!(said.contains("on this device") && said.contains(did('g').as_str()), "{said}");
+        let here = Run { device: Some(org.device.clone()), ..run.clone() };
+        assert!(elsewhere(org, &here).unwrap().is_none() && elsewhere(org, &Run { kept: None, ..run }).unwrap().is_none());
+    }
 
     /// To root every mode is as good as another.
     #[test]
