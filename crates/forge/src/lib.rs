@@ -7,6 +7,7 @@
 //! Everything here blocks: call it from a thread that may wait. It knows nothing of tasks, journals or engines.
 
 mod aside;
+mod beside;
 mod convert;
 mod diff;
 mod durable;

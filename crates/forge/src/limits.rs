@@ -38,6 +38,12 @@ pub const CHANGED_FILES_MAX: usize = 20_000;
 
 /// How many commits of history a run's worktree shows.
 pub const HISTORY_COMMITS: u32 = 50;
+/// How many commits that an engine made are followed in its clone; what lies before them counts as saved nowhere.
+pub const CLONE_COMMITS_MAX: usize = 1000;
+/// How many names of branches are looked at in an engine's clone.
+pub const CLONE_NAMES_MAX: usize = 10_000;
+/// How much of a file of git is read in an engine's clone, in bytes.
+pub const CLONE_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// How many entries a worktree may have.
 pub const IMPORT_ENTRIES_MAX: usize = 500_000;
 /// The largest file that a run may add or change.

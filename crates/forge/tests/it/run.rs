@@ -160,3 +160,84 @@ fn what_a_run_changed_is_shown_before_it_is_published() {
     device.forge.drop_checkpoint(&rid, &run_id()).unwrap();
     assert_eq!(device.forge.diff_checkpoint(&rid, &saved).unwrap_err().kind, domain::Kind::NotFound);
 }
+
+#[test]
+fn what_an_engine_committed_beside_its_work_is_told() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    let base = repo.base_tree(&head).unwrap();
+    let beside = || repo.beside(&work, &repo.import(&work, &base, &ImportLimits::default()).unwrap().tree).unwrap();
+    let commit = |file: &str, more: &[&str]| {
+        put(&work, file, format!("{file} {}\n", more.len()));
+        git(&work, &["add", "."]);
+        git(&work, &[&["commit", "--quiet", "--message", file][..], more].concat());
+        git(&work, &["rev-parse", "HEAD"])[..10].to_owned()
+    };
+    // What is ordinary: commits, one that is amended, a branch that is merged, one that is squashed, a rebase, changes thrown away.
+    commit("one.txt", &[]);
+    commit("one.txt", &["--amend"]);
+    git(&work, &["checkout", "--quiet", "-b", "merged"]);
+    commit("two.txt", &[]);
+    git(&work, &["checkout", "--quiet", "main"]);
+    git(&work, &["merge", "--quiet", "merged"]);
+    git(&work, &["checkout", "--quiet", "-b", "squashed"]);
+    commit("three.txt", &[]);
+    commit("four.txt", &[]);
+    git(&work, &["checkout", "--quiet", "main"]);
+    git(&work, &["merge", "--quiet", "--squash", "squashed"]);
+    git(&work, &["commit", "--quiet", "--message", "squashed"]);
+    git(&work, &["checkout", "--quiet", "-b", "rebased", "HEAD~1"]);
+    commit("five.txt", &[]);
+    git(&work, &["rebase", "--quiet", "main"]);
+    git(&work, &["checkout", "--quiet", "main"]);
+    git(&work, &["merge", "--quiet", "rebased"]);
+    put(&work, "a.txt", "not wanted\n");
+    git(&work, &["reset", "--quiet", "--hard"]);
+    git(&work, &["pack-refs", "--all"]);
+    put(&work, "a.txt", "not in a commit yet\n");
+    assert_eq!(beside(), Vec::<String>::new());
+
+    git(&work, &["stash", "--quiet"]);
+    let stash = git(&work, &["rev-parse", "refs/stash"])[..10].to_owned();
+    git(&work, &["checkout", "--quiet", "-b", "more/wip"]);
+    let wip = commit("wip.txt", &[]);
+    git(&work, &["checkout", "--quiet", "main"]);
+    let left = commit("left.txt", &[]);
+    git(&work, &["reset", "--quiet", "--hard", "HEAD~1"]);
+    let [of_branch, of_stash, of_reset] = [
+        format!("the commits of the branch more/wip ({wip})"),
+        format!("what git stash holds ({stash})"),
+        format!("the commit {left}, which a reset left"),
+    ];
+    assert_eq!(beside(), [of_branch.clone(), of_stash.clone(), of_reset.clone()]);
+    git(&work, &["pack-refs", "--all"]);
+    assert_eq!(beside(), [of_branch, of_stash.clone(), of_reset.clone()]);
+    git(&work, &["checkout", "--quiet", "more/wip"]);
+    assert_eq!(beside(), [of_stash, of_reset], "what is checked out is the work");
+}
+
+#[test]
+fn files_that_git_did_not_know_are_told_where_a_stash_took_them() {
+    let device = Device::new("laptop");
+    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    let tree = repo.base_tree(&head).unwrap().tree().unwrap();
+    assert!(repo.beside(&work, &tree).unwrap().is_empty());
+    put(&work, "new.txt", "new\n");
+    git(&work, &["stash", "--quiet", "--include-untracked"]);
+    assert_eq!(repo.beside(&work, &tree).unwrap().len(), 1);
+    // Nothing there makes us wait, and a clone without git holds no commits.
+    let head_file = work.join(".git/HEAD");
+    fs::remove_file(&head_file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&head_file).status().unwrap().success());
+    assert_eq!(repo.beside(&work, &tree).unwrap().len(), 1);
+    fs::remove_dir_all(work.join(".git")).unwrap();
+    assert!(repo.beside(&work, &tree).unwrap().is_empty());
+}

@@ -55,7 +55,7 @@ pub(crate) fn kept(value: &Value) -> String {
     };
     let rows: Vec<_> = value.as_array().into_iter().flatten().map(row).collect();
     match rows.is_empty() {
-        true => "Nothing is kept: all that runs made is in commits and checkpoints.".into(),
+        true => "Nothing is kept on this device: all that runs made here is in commits and checkpoints.".into(),
         false => table(&["RUN", "TASK", "SIZE", "FOLDER"], &rows),
     }
 }
@@ -103,7 +103,7 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("It asks", questions.join("\n"))
         .section("Messages that the agent did not get", undelivered(value))
         .section("What its commit does not say", run.notes.iter().map(|n| clean(n)).collect::<Vec<_>>().join("\n"))
-        .section("In no commit", left_out(&run, value))
+        .section("In no commit of the run", left_out(&run, value, names))
         .section("Checks that count", checks(&run.checks))
         .section("The sandbox stopped", run.violations.iter().map(|v| clean(v)).collect::<Vec<_>>().join("\n"));
     Ok(sheet.text())
@@ -154,8 +154,8 @@ fn undelivered(value: &Value) -> String {
     value["undelivered"].as_array().into_iter().flatten().map(message).collect::<Vec<_>>().join("\n")
 }
 
-/// Files that are in no commit, and where they are kept.
-fn left_out(run: &Run, value: &Value) -> String {
+/// Files that are in no commit, and where they are kept; or that they are not here, be it that the folder was removed by hand.
+fn left_out(run: &Run, value: &Value, names: &Names) -> String {
     let Some(left) = &run.kept else { return String::new() };
     let mut lines: Vec<String> = left.files.iter().map(|f| clean(f)).collect();
     if left.more > 0 {
@@ -163,6 +163,8 @@ fn left_out(run: &Run, value: &Value) -> String {
     }
     if let Some(folder) = value["kept_in"].as_str() {
         lines.push(format!("kept in {}; meshwork run drop {} removes it", clean(folder), text::run(run.id.as_str())));
+    } else if let Some(place) = run.place().filter(|_| run.state.ended()) {
+        lines.push(format!("in no folder of this device now; the run worked on {}", names.of(place)));
     }
     lines.join("\n")
 }
@@ -259,6 +261,21 @@ mod tests {
         item["away"] = Value::Null;
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");
+    }
+
+    #[test]
+    fn of_files_that_are_in_no_commit_it_is_said_where_they_are_and_that_they_are_not_here() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let mut item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "done", "queued_at": 1, "kept": {"files": ["build/"], "more": 0}, "kept_in": "/kept/there",
+        });
+        let names = Names([(key.to_owned(), "bobs-box".to_owned())].into());
+        let said = run(&item, &names).unwrap();
+        assert!(said.contains("build/") && said.contains("kept in /kept/there") && !said.contains("no folder"), "{said}");
+        item["kept_in"] = Value::Null;
+        let said = run(&item, &names).unwrap();
+        assert!(said.contains("in no folder of this device now; the run worked on bobs-box"), "{said}");
     }
 
     #[test]

@@ -101,13 +101,15 @@ fn lists(value: &Value, words: &str) -> bool {
 async fn files_that_are_in_no_commit_are_kept_aside_told_and_dropped_on_demand() {
     let up = machine().await;
     ignoring(&up).await;
-    command_agent(&up, "odd", "echo x > x.txt; mkdir build; echo made > build/out.bin; mkfifo pipe").await;
+    let beside = "git checkout -qb wip; echo w > w.txt; git add w.txt; git commit -qm wip; git checkout -q -";
+    command_agent(&up, "odd", &format!("{beside}; echo x > x.txt; mkdir build; echo made > build/out.bin; mkfifo pipe")).await;
     command_agent(&up, "large", "echo x > y.txt; truncate -s 105M large.bin").await;
 
     let run = up.start_task("T011", "odd").await;
     let ended = up.ended(&run).await;
     assert_eq!(ended["state"], "done", "{ended:#}");
     assert!(lists(&ended["kept"]["files"], "build/") && lists(&ended["notes"], "FIFO"), "{ended:#}");
+    assert!(lists(&ended["kept"]["files"], "the commits of the branch wip"), "{ended:#}");
     let patch = up.ok(&["patch", "show", ended["patch"].as_str().unwrap()]).await;
     assert!(patch.to_string().contains("pipe is left out: it is a FIFO"), "{patch:#}");
     let look = || async {
@@ -116,6 +118,7 @@ async fn files_that_are_in_no_commit_are_kept_aside_told_and_dropped_on_demand()
     };
     let folder = up.until("its folder is kept", look).await;
     assert_eq!(fs::read_to_string(format!("{folder}/work/build/out.bin")).unwrap(), "made\n");
+    assert!(fs::exists(format!("{folder}/work/.git/refs/heads/wip")).unwrap());
     assert_eq!(events_of(&up, &run, "work_kept").await.len(), 1);
 
     let run_large = up.start_task("T012", "large").await;

@@ -440,7 +440,11 @@ async fn kept(context: Context, _: super::Nothing) -> Result<Vec<KeptView>, Prob
 
 async fn drop_kept(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
-    let run = org.blocking(move |org| find(org, &input.run)).await?;
+    let known = org.blocking(move |org| {
+        let run = find_seen(org, &input.run)?.run;
+        lifecycle::kept::elsewhere(org, &run)?.map_or(Ok(run), Err)
+    });
+    let run = known.await?;
     lifecycle::kept::drop_kept(&org, &context.actor(&org), &run.id, "A person said so.".into()).await?;
     Ok(Done::new("It is removed."))
 }

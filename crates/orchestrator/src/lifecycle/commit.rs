@@ -102,7 +102,7 @@ fn build(org: &Org, board: &Board, run: &Run, live: Arc<Live>) -> Result<Option<
         return Ok(Some((commit.clone(), tree, run.notes.clone())));
     }
     let imported = repo.import(&folder.join("work"), &repo.base_tree(&base)?, &ImportLimits::default())?;
-    kept::note(&folder, &imported.left_out)?;
+    kept::note(&folder, &kept::left_out(&repo, &folder.join("work"), &imported)?)?;
     if !imported.changed {
         return Ok(None);
     }

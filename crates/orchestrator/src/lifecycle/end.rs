@@ -201,7 +201,7 @@ pub(super) fn save(org: &Org, run: &Run) -> Result<Saved, Problem> {
     let repo = RunRepo::create(&folder.join("repo.git"), &org.forge, &rid)?;
     let limits = ImportLimits { too_large: TooLarge::LeaveOut, ..ImportLimits::default() };
     let work = repo.import(&folder.join("work"), &repo.base_tree(base)?, &limits)?;
-    let mut left_out = work.left_out;
+    let mut left_out = kept::left_out(&repo, &folder.join("work"), &work)?;
     if !work.changed {
         return Ok(Saved { checkpoint: None, left_out });
     }

@@ -1,5 +1,5 @@
-//! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), the run's
-//! folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
+//! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), or commits of its own
+//! are on another branch, in a stash or left by a reset, the run's folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
 //! damaged checkpoint is kept there too, until a person removes it.
 
 use super::end::remove;
@@ -14,6 +14,7 @@ use domain::{
     event::{Body, kind},
     run::{LeftOut, Run},
 };
+use forge::{Imported, RunRepo};
 use std::{
     collections::BTreeSet,
     fs,
@@ -41,6 +42,19 @@ pub(crate) struct Kept {
     pub(crate) bytes: u64,
     /// Whether what is left of a damaged checkpoint is in it.
     pub(crate) has_remains: bool,
+}
+
+/// What is left of a run's worktree beside what was imported of it. What the engine committed elsewhere comes first, before any number of
+/// files.
+///
+/// # Errors
+/// When the host's git folder cannot be read.
+pub(super) fn left_out(repo: &RunRepo, work: &Path, imported: &Imported) -> Result<LeftOut, Problem> {
+    let mut left_out = LeftOut::default();
+    let beside = repo.beside(work, &imported.tree)?;
+    beside.into_iter().chain(imported.left_out.files.iter().cloned()).for_each(|one| left_out.add(one));
+    left_out.more += imported.left_out.more;
+    Ok(left_out)
 }
 
 /// Notes what was left out of a run's commit.
@@ -148,13 +162,28 @@ pub(crate) async fn drop_kept(org: &Arc<Org>, by: &Actor, run: &RunId, why: Stri
         let run: Option<Run> = org.store.get(kind::RUN, wanted.as_str())?;
         let there = run.and_then(|run| not_moved_of(org, &run));
         if aside.is_none() && there.is_none() {
-            return Err(Problem::not_found(format!("Nothing of the run {wanted} is kept.")).next("meshwork run kept lists what is."));
+            return Err(
+                Problem::not_found(format!("Nothing of the run {wanted} is kept on this device.")).next("meshwork run kept lists what is.")
+            );
         }
         // Of both, where only a part could be moved: what was left would be saved once more.
         [aside, there].into_iter().flatten().try_for_each(|folder| remove(&folder))
     })
     .await?;
     org.record(by, vec![Body::WorkDropped { run: run.clone(), why }]).await
+}
+
+/// What is said of a run whose files another device keeps, as far as is known, and this one does not; else none.
+///
+/// # Errors
+/// When the org cannot be read.
+pub(crate) fn elsewhere(org: &Org, run: &Run) -> Result<Option<Problem>, Problem> {
+    let there = run.place().filter(|there| **there != org.device && run.kept.is_some() && place(org, run).is_none());
+    let Some(there) = there else { return Ok(None) };
+    let name = org.state()?.called(there).unwrap_or_else(|| there.to_string());
+    let problem = Problem::not_found(format!("Nothing of the run {} is kept on this device.", run.id));
+    let problem = problem.because(format!("It worked on the device {name}, which keeps its files."));
+    Ok(Some(problem.next(format!("Do it there: meshwork run drop {}.", run.id))))
 }
 
 /// Where the folder of a run is kept, if it is: aside, or where the run worked when it could not be moved yet.
@@ -236,6 +265,30 @@ fn size(folder: &Path) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{
+        admission, clock,
+        fixtures::{Opened, did},
+    };
+    use domain::{Timestamp, manifest::Class};
+
+    #[tokio::test]
+    async fn of_what_another_device_keeps_it_is_said_that_it_lies_there() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let new = admission::new_run(
+            clock::run_id(),
+            Class::Agent,
+            "demo".parse().unwrap(),
+            org.member.clone(),
+            org.device.clone(),
+            Timestamp(0),
+        );
+        let run = Run { device: Some(did('g')), kept: Some(LeftOut::everything("Full.")), ..new };
+        let said = elsewhere(org, &run).unwrap().unwrap().to_string();
+        assert!(said.contains("on this device") && said.contains(did('g').as_str()), "{said}");
+        let here = Run { device: Some(org.device.clone()), ..run.clone() };
+        assert!(elsewhere(org, &here).unwrap().is_none() && elsewhere(org, &Run { kept: None, ..run }).unwrap().is_none());
+    }
 
     /// To root every mode is as good as another.
     #[test]
