@@ -1,6 +1,6 @@
 //! Nothing that an engine made is lost: where files are in neither commit nor checkpoint (ignored, too large, odd), or commits of its own
-//! are on another branch, in a stash or left by a reset, the run's folder is kept aside. There is a bound on how many and how large; the oldest go first, and the journal says so. What is left of a
-//! damaged checkpoint is kept there too, until a person removes it.
+//! are on another branch, in a stash or left by a reset, the run's folder is kept aside. There is a bound on how many and how large; the
+//! oldest go first, and the journal says so. What is left of a damaged checkpoint is kept there too, until a person removes it.
 
 use super::end::remove;
 use crate::{
