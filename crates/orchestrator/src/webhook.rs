@@ -135,8 +135,11 @@ fn keys<'a>(items: impl IntoIterator<Item = &'a Item>) -> BTreeMap<String, Proje
     items.into_iter().map(|item| (item.key(), item.project.clone())).collect()
 }
 
-/// What waits for a person, and the projects that cannot be read now, where there is an address to tell it to.
-fn waiting(org: &Arc<Org>) -> Result<Option<(Vec<Item>, BTreeSet<ProjectName>)>, Problem> {
+/// What waits for a person, and the projects that cannot be read now.
+type Waiting = (Vec<Item>, BTreeSet<ProjectName>);
+
+/// What waits for a person, where there is an address to tell it to.
+fn waiting(org: &Arc<Org>) -> Result<Option<Waiting>, Problem> {
     if address(org)?.is_none() { Ok(None) } else { attention::items(org).map(Some) }
 }
 
