@@ -8,9 +8,10 @@ use crate::{
     RunRepo,
     convert::{Told, git_oid},
     limits, objects,
+    tree::FILE_FLAGS,
 };
 use domain::{Oid, Problem, shown};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, openat};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs::{self, File},
@@ -19,10 +20,6 @@ use std::{
 };
 use zlib_rs::{Inflate, InflateFlush};
 
-/// `NONBLOCK`: opening a FIFO must not wait for a writer.
-const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// The window of zlib, as git uses it, in bits.
-const WINDOW_BITS: u8 = 15;
 /// How much of a commit is read, in bytes: its tree and its parents stand first.
 const COMMIT_BYTES: usize = 16 * 1024;
 const BRANCHES: &str = "refs/heads";
@@ -131,7 +128,7 @@ fn resets(git: &Path) -> BTreeSet<git2::Oid> {
 fn commit(git: &Path, id: git2::Oid) -> Option<Commit> {
     let mut packed = vec![];
     open(&objects::loose(&git.join("objects"), id))?.take(limits::CLONE_FILE_BYTES_MAX).read_to_end(&mut packed).ok()?;
-    let (mut inflate, mut raw) = (Inflate::new(true, WINDOW_BITS), vec![0; COMMIT_BYTES]);
+    let (mut inflate, mut raw) = (Inflate::new(true, objects::WINDOW_BITS), vec![0; COMMIT_BYTES]);
     inflate.decompress(&packed, &mut raw, InflateFlush::NoFlush).ok()?;
     raw.truncate(usize::try_from(inflate.total_out()).ok()?);
     let text = String::from_utf8_lossy(&raw);
@@ -155,6 +152,6 @@ fn plain(path: &Path) -> Option<String> {
 
 /// A file to read, if it is one: no link, no device, nothing that makes wait.
 fn open(path: &Path) -> Option<File> {
-    let file = File::from(openat(CWD, path, FLAGS, Mode::empty()).ok()?);
+    let file = File::from(openat(CWD, path, FILE_FLAGS, Mode::empty()).ok()?);
     file.metadata().is_ok_and(|there| there.is_file()).then_some(file)
 }

@@ -14,7 +14,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 const COMPARED_BYTES: usize = 64 * 1024;
 
 /// The window of zlib, as git uses it, in bits.
-const WINDOW_BITS: u8 = 15;
+pub(crate) const WINDOW_BITS: u8 = 15;
 
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 

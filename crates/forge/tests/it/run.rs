@@ -2,18 +2,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::harness::*;
-use domain::RunId;
+use domain::{Oid, Rid, RunId};
 use forge::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn run_id() -> RunId {
     "01J00000000000000000000000".parse().unwrap()
 }
 
+/// A project with these files, and its head in an engine's clone `work`.
+fn checked_out(device: &Device, files: &[(&str, &str)]) -> (Rid, Oid, RunRepo, PathBuf) {
+    let rid = device.project("demo", files, &[]);
+    let head = device.forge.head(&rid).unwrap();
+    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
+    let work = device.path("work");
+    repo.checkout(&head, &work).unwrap();
+    (rid, head, repo, work)
+}
+
 /// Every file below a folder.
-fn walk(dir: &Path, found: &mut Vec<std::path::PathBuf>) {
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
         if entry.file_type().unwrap().is_dir() { walk(&entry.path(), found) } else { found.push(entry.path()) }
     }
@@ -61,11 +71,7 @@ fn a_commit_that_only_the_run_has_can_be_checked_out_for_its_checks() {
 #[test]
 fn runner_and_host_agree_on_the_hash_each_from_what_it_has() {
     let device = Device::new("laptop");
-    let rid = device.project("demo", &[("a.txt", "a\n"), (".gitignore", "out/\n")], &[]);
-    let head = device.forge.head(&rid).unwrap();
-    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
-    let work = device.path("work");
-    repo.checkout(&head, &work).unwrap();
+    let (_, head, repo, work) = checked_out(&device, &[("a.txt", "a\n"), (".gitignore", "out/\n")]);
     let runners = BaseTree::read(&work.join(".git"), &head).unwrap();
     put(&work, "out/x", "ignored");
     put(&work, "new/file", "n");
@@ -118,11 +124,7 @@ fn a_checkpoint_survives_the_runs_folder_and_comes_back_as_changes() {
 #[test]
 fn saved_work_comes_back_also_where_the_folder_lies_elsewhere_now() {
     let device = Device::new("laptop");
-    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
-    let head = device.forge.head(&rid).unwrap();
-    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
-    let work = device.path("work");
-    repo.checkout(&head, &work).unwrap();
+    let (rid, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
     put(&work, "a.txt", "changed\n");
     let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
     let saved = device.forge.checkpoint(&rid, &run_id(), &repo, &head, &imported.tree, None).unwrap();
@@ -144,11 +146,7 @@ fn saved_work_comes_back_also_where_the_folder_lies_elsewhere_now() {
 #[test]
 fn what_a_run_changed_is_shown_before_it_is_published() {
     let device = Device::new("laptop");
-    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
-    let head = device.forge.head(&rid).unwrap();
-    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
-    let work = device.path("work");
-    repo.checkout(&head, &work).unwrap();
+    let (rid, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
     put(&work, "a.txt", "changed\n");
     let imported = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap();
     let saved = device.forge.checkpoint(&rid, &run_id(), &repo, &head, &imported.tree, Some(&imported.tree)).unwrap();
@@ -164,11 +162,7 @@ fn what_a_run_changed_is_shown_before_it_is_published() {
 #[test]
 fn what_an_engine_committed_beside_its_work_is_told() {
     let device = Device::new("laptop");
-    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
-    let head = device.forge.head(&rid).unwrap();
-    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
-    let work = device.path("work");
-    repo.checkout(&head, &work).unwrap();
+    let (_, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
     let base = repo.base_tree(&head).unwrap();
     let beside = || repo.beside(&work, &repo.import(&work, &base, &ImportLimits::default()).unwrap().tree).unwrap();
     let commit = |file: &str, more: &[&str]| {
@@ -223,11 +217,7 @@ fn what_an_engine_committed_beside_its_work_is_told() {
 #[test]
 fn files_that_git_did_not_know_are_told_where_a_stash_took_them() {
     let device = Device::new("laptop");
-    let rid = device.project("demo", &[("a.txt", "a\n")], &[]);
-    let head = device.forge.head(&rid).unwrap();
-    let repo = RunRepo::create(&device.path("host.git"), &device.forge, &rid).unwrap();
-    let work = device.path("work");
-    repo.checkout(&head, &work).unwrap();
+    let (_, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
     let tree = repo.base_tree(&head).unwrap().tree().unwrap();
     assert!(repo.beside(&work, &tree).unwrap().is_empty());
     put(&work, "new.txt", "new\n");
