@@ -147,8 +147,11 @@ fn beyond_the_bound(mut kept: Vec<Kept>, is_unsaved: impl Fn(&RunId) -> bool) ->
 
 /// Whether the work of a run could not be saved at its end, as far as can be told.
 fn is_unsaved(org: &Org, run: &RunId) -> bool {
-    let unsaved = |run: Run| run.kept.as_ref().and_then(LeftOut::why_everything).is_some();
-    org.store.get::<Run>(kind::RUN, run.as_str()).map_or(true, |run| run.is_some_and(unsaved))
+    org.store.get::<Run>(kind::RUN, run.as_str()).map_or(true, |run| run.as_ref().is_some_and(saved_nothing))
+}
+
+fn saved_nothing(run: &Run) -> bool {
+    run.kept.as_ref().and_then(LeftOut::why_everything).is_some()
 }
 
 /// Removes what is kept of a run.
@@ -234,7 +237,7 @@ pub(crate) fn unsaved(org: &Org) -> Result<BTreeSet<RunId>, Problem> {
     let mut found = BTreeSet::new();
     for id in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok()) {
         let Some(run) = org.store.get::<Run>(kind::RUN, id.as_str())? else { continue };
-        if run.kept.as_ref().and_then(LeftOut::why_everything).is_some() && place(org, &run).is_some() {
+        if saved_nothing(&run) && place(org, &run).is_some() {
             found.insert(id);
         }
     }
