@@ -10,10 +10,16 @@ use domain::{
 use proto::mesh::JournalPiece;
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// The variable that names the fault.
 pub const VARIABLE: &str = "MESHWORK_TEST_FAULT";
+
+/// The fault by which runners give their host up soon.
+const GIVEN_UP_SOON: &str = "host-given-up-soon";
 
 /// How often an end cannot be written.
 const UNWRITTEN: u32 = 2;
@@ -26,6 +32,9 @@ const SHORT_LEASE_MS: u64 = 8_000;
 
 /// For how long a run is missing at its device until it is given up, where that is short.
 const SHORT_MISSING_MS: u64 = 2_000;
+
+/// For how long a runner looks for its host, where that is short: longer than one takes to know its runs again.
+const SHORT_RETURN: Duration = Duration::from_secs(5);
 
 /// The kind of an event that only a newer build knows.
 const TOMORROW: &str = "run_of_tomorrow";
@@ -48,6 +57,16 @@ pub fn lease_ms() -> u64 {
 /// For how long the device of a run elsewhere says that it does not have it until the run is given up.
 pub fn run_missing_ms() -> u64 {
     if Fault::asked() == Fault::MissingSoon { SHORT_MISSING_MS } else { limits::RUN_MISSING_MS }
+}
+
+/// How long a runner whose work is not done looks for its host.
+pub fn host_return_wait() -> Duration {
+    if Fault::asked() == Fault::HostGivenUpSoon { SHORT_RETURN } else { limits::HOST_RETURN_WAIT }
+}
+
+/// What a runner is told of the fault: those of its own.
+pub fn of_runners() -> Option<(&'static str, &'static str)> {
+    (Fault::asked() == Fault::HostGivenUpSoon).then_some((VARIABLE, GIVEN_UP_SOON))
 }
 
 /// Ends what calls it, once, where that was asked for.
@@ -225,6 +244,8 @@ pub enum Fault {
     ShortLease,
     /// Runs that their devices say they do not have are given up after seconds.
     MissingSoon,
+    /// Runners whose work is not done look for a host that is away for seconds only.
+    HostGivenUpSoon,
     /// No fault, but another build: it speaks the next version of the protocol, understands this one, and says more than this one knows.
     Newer,
     /// As that, but it understands the next version only.
@@ -256,6 +277,7 @@ impl Fault {
             Ok("message-not-given") => Self::MessageNotGiven,
             Ok("short-lease") => Self::ShortLease,
             Ok("missing-soon") => Self::MissingSoon,
+            Ok(GIVEN_UP_SOON) => Self::HostGivenUpSoon,
             Ok("journal-altered") => Self::JournalAltered,
             Ok("summarised") => Self::Summarised,
             Ok("summary-wrong") => Self::SummaryWrong,

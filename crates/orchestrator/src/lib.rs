@@ -60,5 +60,6 @@ pub mod tailnet;
 pub mod tasks;
 mod tools;
 pub mod trace;
+mod undelivered;
 mod unlock;
 pub mod webhook;

@@ -41,11 +41,13 @@ pub(crate) const DROPPED_LOOKED_AT: u64 = 1_000;
 pub const REMOVE_TRIES: usize = 30;
 /// How long a runner that was killed may take to be gone, in seconds.
 pub const RUNNER_DIES_WAIT_S: i64 = 10;
-/// How long a runner looks for its host before it freezes its work and goes.
+/// How long a runner whose work is not done looks for its host before it goes.
 pub const HOST_RETURN_WAIT: Duration = Duration::from_secs(120);
 /// How long it does at most while the host is only opening: the org's process holds the org and nobody listens yet, as while the journal is
 /// projected anew after an update. As long as a lease, and as long as the host tells other devices that it opens.
 pub const HOST_OPENS_WAIT: Duration = Duration::from_millis(domain::limits::LEASE_MS);
+/// For how long work that is done can still be signed when its host is away, in milliseconds: a day.
+pub const HOST_AWAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The pause between two tries to reach the host.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 /// How long a signature by the run's key may take.

@@ -1,7 +1,7 @@
 //! The end of a run: its work is saved before anything goes, and what can go on is taken up again.
 
 use super::{Drive, Over, checkpoints, kept, publish, runner_process};
-use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, remote};
+use crate::{admission, clock, data_dir::storage, dispatch, limits, org::Org, remote, undelivered};
 use domain::{
     Did, Kind, Oid, Problem, RunId,
     event::{Body, Event, kind},
@@ -80,11 +80,11 @@ pub(super) async fn give_up(org: &Arc<Org>, run: Run, message: &str) -> Result<(
 
 async fn settle(org: &Arc<Org>, id: &RunId, over: Over) -> Result<(), Problem> {
     let run: Run = org.store.get(kind::RUN, id.as_str())?.ok_or_else(|| Problem::internal("a run that ends is unknown"))?;
-    let folder = org.dir.run(id);
-    org.blocking(move |_| {
-        runner_process::kill(&folder);
+    let gone = id.clone();
+    org.blocking(move |org| {
+        runner_process::kill(&org.dir.run(&gone));
         sandbox::sweep();
-        Ok(())
+        undelivered::take_in(org, &gone)
     })
     .await?;
     crate::fault::end_unwritten()?;

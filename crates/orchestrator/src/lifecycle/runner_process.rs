@@ -1,6 +1,6 @@
 //! The runner's process: started apart from the orchestrator, so that it outlives a crash of it, and found again.
 
-use crate::{data_dir::write_private, limits, org::Org};
+use crate::{data_dir::write_private, fault, limits, org::Org};
 use domain::{Problem, RunId};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -31,6 +31,7 @@ pub(super) fn spawn(org: &Org, run: &RunId, token: &str) -> Result<(), Problem> 
         .arg(org.dir.lock_file())
         .env_clear()
         .envs(PASSED_ON.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value))))
+        .envs(fault::of_runners())
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors)

@@ -342,15 +342,17 @@ pub(crate) fn delegated(org: &Org, run: &Run, key: Did) -> Result<Hash, Problem>
     let now = clock::now();
     // The clock of another device that executes it may be behind, and this one's be set back.
     let from = domain::Timestamp(now.0.saturating_sub(i64::try_from(identity::limits::CLOCKS_DIFFER_MS).unwrap_or(0)));
+    // What is done while the device that executes it has no orchestrator running can still be signed when it is back.
+    let until = now.plus_ms(delegation_ms(&manifest).saturating_add(limits::HOST_AWAY_MS));
     let delegation = Delegation {
         executor: run.elsewhere(&org.device).cloned(),
-        ..Delegation::of(&manifest, envelope::hash(&envelope), key, from, now.plus_ms(delegation_ms(&manifest)))
+        ..Delegation::of(&manifest, envelope::hash(&envelope), key, from, until)
     };
     let sealed = delegation.seal(|message| Ok(org.forge.sign_as_device(message)))?;
     org.store.blobs().put(&sealed.to_json()?)
 }
 
-/// Long enough for the work, its checks and publishing, and for a lease beyond.
+/// Long enough for the work, its checks and publishing, and for a lease beyond. A standby device serves no run for longer.
 pub(crate) fn delegation_ms(manifest: &Manifest) -> u64 {
     manifest.limits.wall_s.saturating_mul(2_000).saturating_add(domain::limits::LEASE_MS)
 }

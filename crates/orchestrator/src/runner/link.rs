@@ -2,9 +2,9 @@
 //! broken connection is made anew.
 
 use super::report;
-use crate::{clock, data_dir::is_held, host::VERSION, limits};
+use crate::{clock, data_dir::is_held, fault, host::VERSION, limits, undelivered};
 use domain::{
-    Problem, RunId,
+    Problem, RunId, Timestamp,
     run::{Order, RunnerEvent},
 };
 use futures::{Stream, StreamExt};
@@ -15,10 +15,12 @@ use proto::run::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    mem,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
+use store::LogEntry;
 use tokio::sync::{
     Notify,
     mpsc::{self, error::TrySendError},
@@ -102,8 +104,10 @@ enum Met {
     Host,
     /// A host that is opening: its process holds the org, and nobody listens yet.
     Opening,
-    /// Nobody, or one who does not know the run.
+    /// Nobody.
     Nobody,
+    /// A host that does not know the run, or did not say what it knows.
+    Stranger,
 }
 
 /// For how long the host is looked for.
@@ -113,23 +117,35 @@ struct Patience {
     seen: Instant,
     /// When it was there last, or was opening.
     awaited: Instant,
+    /// Whether it was said that it lasts longer than usual.
+    lasts: bool,
 }
 
 impl Patience {
     fn new(now: Instant) -> Self {
-        Self { seen: now, awaited: now }
+        Self { seen: now, awaited: now, lasts: false }
     }
 
     fn meets(&mut self, met: Met, now: Instant) {
         match met {
             Met::Host => *self = Self::new(now),
             Met::Opening if now.duration_since(self.seen) < limits::HOST_OPENS_WAIT => self.awaited = now,
-            Met::Opening | Met::Nobody => {}
+            Met::Opening | Met::Nobody | Met::Stranger => {}
         }
     }
 
+    /// Begins anew while nobody is there who could take what is done; says, once, that it lasts longer than usual. One who is there and does
+    /// not know the run gets the usual time.
+    fn holds_out(&mut self, met: Met, now: Instant) -> bool {
+        if !matches!(met, Met::Opening | Met::Nobody) {
+            return false;
+        }
+        self.awaited = now;
+        now.duration_since(self.seen) > fault::host_return_wait() && !mem::replace(&mut self.lasts, true)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
-        now.duration_since(self.awaited) > limits::HOST_RETURN_WAIT
+        now.duration_since(self.awaited) > fault::host_return_wait()
     }
 }
 
@@ -147,6 +163,8 @@ struct Shared {
     room: Notify,
     wake: Notify,
     wanted: mpsc::Sender<Wanted>,
+    /// Until when the run's key can sign the work that is done; not set: it is not done.
+    done_until: OnceLock<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -191,10 +209,14 @@ impl Link {
     pub fn start(address: Address, key: [u8; 32]) -> (Self, mpsc::Receiver<Wanted>, oneshot::Receiver<Welcome>) {
         let (wanted, receiver) = mpsc::channel(64);
         let (welcome, welcomed) = oneshot::channel();
-        let shared = Shared { address, key, buffer: Mutex::default(), room: Notify::new(), wake: Notify::new(), wanted };
-        let link = Self { shared: Arc::new(shared) };
+        let link = Self::new(address, key, wanted);
         tokio::spawn(link.clone().stay_connected(welcome));
         (link, receiver, welcomed)
+    }
+
+    fn new(address: Address, key: [u8; 32], wanted: mpsc::Sender<Wanted>) -> Self {
+        let (room, wake, done_until) = (Notify::new(), Notify::new(), OnceLock::new());
+        Self { shared: Arc::new(Shared { address, key, buffer: Mutex::default(), room, wake, wanted, done_until }) }
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -235,6 +257,31 @@ impl Link {
         }
     }
 
+    /// Notes that the work is done. Only this process has the key that can sign it, so from now on a host that is away is waited for until
+    /// this moment, at which that key ends.
+    pub fn work_is_done(&self, until: Timestamp) {
+        let _ = self.shared.done_until.set(until);
+    }
+
+    /// Whether work is done that can still be signed.
+    fn has_work(&self) -> bool {
+        self.shared.done_until.get().is_some_and(|until| clock::now() < *until)
+    }
+
+    /// Lays what the host did not get into the run's folder, whence it takes it when this process is gone.
+    pub fn lay_down(&self) {
+        let left: Vec<Event> = self.buffer().unacked.iter().cloned().collect();
+        let Some(folder) = self.shared.address.token_file.parent().filter(|_| !left.is_empty()) else { return };
+        let entry = |event: Event| -> Result<LogEntry, Problem> {
+            let json = serde_json::from_str(&event.json).map_err(Problem::internal)?;
+            Ok(LogEntry { seq: event.seq, at: Timestamp(event.at_ms), event: json })
+        };
+        let laid = left.into_iter().map(entry).collect::<Result<Vec<_>, Problem>>().and_then(|left| undelivered::lay_down(folder, left));
+        if let Err(problem) = laid {
+            tracing::warn!(%problem, "what the host did not get could not be written to disk");
+        }
+    }
+
     async fn stay_connected(self, welcome: oneshot::Sender<Welcome>) {
         let (mut welcome, mut patience, mut told) = (Some(welcome), Patience::new(Instant::now()), false);
         loop {
@@ -249,8 +296,13 @@ impl Link {
                 }
             };
             told = met != Met::Host;
-            patience.meets(met, Instant::now());
-            if patience.is_over(Instant::now()) || !self.shared.address.token_file.exists() {
+            let now = Instant::now();
+            patience.meets(met, now);
+            if self.has_work() && patience.holds_out(met, now) {
+                tracing::warn!("the host is away for long; the work is done and waits for it");
+                self.lay_down();
+            }
+            if patience.is_over(now) || !self.shared.address.token_file.exists() {
                 let _ = self.shared.wanted.send(Wanted::HostGone).await;
                 return;
             }
@@ -267,7 +319,7 @@ impl Link {
         let hello = Hello { version: VERSION, key: self.shared.key.to_vec() };
         // There is room for the first.
         let _ = outgoing.send(RunnerMessage { kind: Some(runner_message::Kind::Hello(hello)) }).await;
-        let attached = client.attach(address.request(ReceiverStream::new(stream))).await.map_err(|e| (Met::Nobody, e.to_string()))?;
+        let attached = client.attach(address.request(ReceiverStream::new(stream))).await.map_err(|e| (Met::Stranger, e.to_string()))?;
         self.converse(&outgoing, attached.into_inner(), welcome).await;
         Ok(())
     }
@@ -381,107 +433,4 @@ impl Link {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use futures::{FutureExt, stream};
-    use std::time::Duration;
-
-    fn address(socket: PathBuf, org_lock: PathBuf) -> Address {
-        let (run, token) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Secret::from("mw-run-secret"));
-        Address { socket, run, token, token_file: "nowhere".into(), org_lock }
-    }
-
-    #[test]
-    fn a_host_that_only_opens_is_waited_for_longer_than_one_that_is_gone() {
-        let begun = Instant::now();
-        let (moment, opening) = (Duration::from_secs(1), limits::HOST_RETURN_WAIT * 5);
-        let mut patience = Patience::new(begun);
-        patience.meets(Met::Nobody, begun + moment);
-        assert!(!patience.is_over(begun + limits::HOST_RETURN_WAIT));
-        assert!(patience.is_over(begun + limits::HOST_RETURN_WAIT + moment));
-
-        patience.meets(Met::Opening, begun + opening);
-        assert!(!patience.is_over(begun + opening + limits::HOST_RETURN_WAIT), "what it opens with takes long");
-        patience.meets(Met::Nobody, begun + opening + moment);
-        assert!(patience.is_over(begun + opening + limits::HOST_RETURN_WAIT + moment), "it does not know the run");
-
-        patience.meets(Met::Opening, begun + limits::HOST_OPENS_WAIT + moment);
-        assert!(patience.is_over(begun + limits::HOST_OPENS_WAIT + moment), "not without end");
-        patience.meets(Met::Host, begun + limits::HOST_OPENS_WAIT + moment);
-        assert!(!patience.is_over(begun + limits::HOST_OPENS_WAIT + limits::HOST_RETURN_WAIT));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_waits_while_its_host_opens_and_ends_where_there_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = crate::data_dir::DataDir::open(folder.path()).unwrap();
-        let [org, another] = ["crew", "club"].map(|name| data.org(&name.parse().unwrap()));
-        [&org, &another].into_iter().for_each(|dir| crate::data_dir::make_private(&dir.root).unwrap());
-        let socket = folder.path().join("host");
-        let address = address(socket.clone(), org.lock_file());
-        assert!(address.client_once_open().await.is_none(), "nobody is up");
-        let _up = (data.lock().unwrap(), another.lock().unwrap());
-        assert!(address.client_once_open().await.is_none(), "only another org is up");
-        drop(org.lock().unwrap());
-        assert!(address.client_once_open().await.is_none(), "its process has ended");
-        let _org = org.lock().unwrap();
-        let opens = async {
-            tokio::time::sleep(limits::RECONNECT_PAUSE * 3).await;
-            crate::host::serve(std::sync::Weak::new(), Arc::default(), &socket, std::future::pending()).await.unwrap();
-        };
-        let (client, ()) = tokio::join!(address.client_once_open(), opens);
-        assert!(client.is_some());
-    }
-
-    /// One to a host that is nowhere.
-    fn link() -> (Link, mpsc::Receiver<Wanted>) {
-        let (address, (wanted, receiver)) = (address("nowhere".into(), "nowhere".into()), mpsc::channel(64));
-        let (room, wake) = (Notify::new(), Notify::new());
-        (Link { shared: Arc::new(Shared { address, key: [0; 32], buffer: Mutex::default(), room, wake, wanted }) }, receiver)
-    }
-
-    #[tokio::test]
-    async fn what_the_engine_says_is_held_back_by_a_slow_host_and_what_came_of_an_order_is_not() {
-        let (link, _receiver) = link();
-        for _ in 0..limits::UNACKED_MAX {
-            link.report(RunnerEvent::Paused).await;
-        }
-        assert!(link.report(RunnerEvent::Paused).now_or_never().is_none());
-        link.report_at_once(&RunnerEvent::Resumed);
-        let last = link.buffer().unacked.back().map(|event| (event.seq, event.json.clone()));
-        assert_eq!(last, Some((limits::UNACKED_MAX as u64 + 1, report::encode(&RunnerEvent::Resumed))));
-    }
-
-    #[tokio::test]
-    async fn an_order_to_freeze_is_heard_though_the_host_takes_no_reports() {
-        let (link, mut wanted) = link();
-        let (outgoing, _host) = mpsc::channel(1);
-        (0..9).for_each(|_| link.report_at_once(&RunnerEvent::Resumed));
-        let order = proto::run::Order { id: 1, json: r#"{"order":"pause"}"#.into() };
-        let order = Ok::<_, Status>(HostMessage { kind: Some(host_message::Kind::Order(order)) });
-        let incoming = stream::iter([order]).chain(stream::pending());
-        tokio::select! {
-            _ = link.speak(&outgoing, incoming) => unreachable!("the connection stays"),
-            heard = tokio::time::timeout(Duration::from_secs(10), wanted.recv()) => {
-                assert!(matches!(heard, Ok(Some(Wanted::Order(1, Order::Pause, _)))), "{heard:?}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn orders_are_handed_on_in_the_order_in_which_they_come_and_once_each() {
-        let (link, mut receiver) = link();
-        assert!(!format!("{:?}", link.shared.address).contains("mw-run"), "the secret is not for the log");
-        for id in 0..60 {
-            let order = if id % 2 == 0 { r#"{"order":"pause"}"# } else { r#"{"order":"resume"}"# };
-            link.carry_out(id, order);
-            link.carry_out(id, order);
-        }
-        for expected in 0..60 {
-            let Some(Wanted::Order(id, order, _)) = receiver.recv().await else { unreachable!("an order") };
-            assert_eq!((id, order == Order::Pause), (expected, expected % 2 == 0));
-        }
-        assert!(receiver.try_recv().is_err());
-    }
-}
+mod tests;

@@ -45,6 +45,11 @@ impl Mandate {
         Ok(())
     }
 
+    /// When it ends: from then on the run's key signs nothing.
+    pub(super) fn until(&self) -> Timestamp {
+        self.delegation.until
+    }
+
     /// Signs what the checks said.
     pub(super) fn attest(&self, key: &Key, results: &[CheckResult]) -> Result<Envelope, Problem> {
         self.allows(Scope::Attest)?;

@@ -105,6 +105,7 @@ async fn attached(executable: PathBuf, address: &Address, key: Arc<Key>, (link, 
     attend(&job, wanted, messages, signer).await;
     worker.abort();
     job.sandboxes.kill().await;
+    link.lay_down();
     Ok(())
 }
 
@@ -149,7 +150,11 @@ async fn work(job: Arc<Job>, orders: mpsc::Receiver<engine::DriverOrder>, key: A
     };
     // Nothing of the engine may be left when the worktree is read.
     job.sandboxes.kill().await;
-    let reason = attest(&job, job.tick(reason), &checks, &key, &mandate).await;
+    let reason = job.tick(reason);
+    if reason == Reason::Completed {
+        job.link.work_is_done(mandate.until());
+    }
+    let reason = attest(&job, reason, &checks, &key, &mandate).await;
     job.link.report(RunnerEvent::WorkEnded { reason, checks }).await;
 }
 
@@ -183,7 +188,7 @@ async fn attend(job: &Arc<Job>, mut wanted: mpsc::Receiver<Wanted>, messages: mp
             Wanted::Order(id, order, done) => {
                 let _ = done.send(carry_out(job, id, order, &messages).await);
             }
-            // The worktree stays; the next host saves it.
+            // The worktree stays, and what could not be reported: the next host saves both.
             Wanted::HostGone => return,
         }
     }

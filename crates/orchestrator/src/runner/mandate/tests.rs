@@ -61,7 +61,7 @@ fn a_mandate_is_for_this_run_this_key_this_job_and_this_time() {
     let mandate = verify(&good, &job).unwrap();
     mandate.allows(Scope::Attest).unwrap();
     assert_eq!(mandate.allows(Scope::Publish).unwrap_err().kind, Kind::Forbidden, "checks publish nothing");
-    let ended = mandate.delegation.until;
+    let ended = mandate.until();
     assert!(mandate.holds(Scope::Attest, ended).unwrap_err().what.contains("ended"));
 
     for (from, until) in [(-2_000, -1_000), (60_000, 70_000)] {
