@@ -34,7 +34,7 @@ const SHORT_LEASE_MS: u64 = 8_000;
 const SHORT_MISSING_MS: u64 = 2_000;
 
 /// For how long a runner looks for its host, where that is short: longer than one takes to know its runs again.
-const SHORT_RETURN: Duration = Duration::from_secs(5);
+const SHORT_RETURN: Duration = Duration::from_secs(10);
 
 /// The kind of an event that only a newer build knows.
 const TOMORROW: &str = "run_of_tomorrow";

@@ -168,6 +168,11 @@ impl Up {
         child.wait().await.unwrap();
     }
 
+    /// Has `up` stand still where it is, as on a machine that is far too busy: until it is killed.
+    pub fn freeze(&self) {
+        signal(self.child.as_ref().expect("it runs"), Signal::STOP);
+    }
+
     /// Ends all that runs on its machine, runners and engines too, as a power cut does.
     pub async fn pull(&mut self) {
         let mut child = self.child.take().expect("it runs");

@@ -1,6 +1,10 @@
 //! How runs end: by a person's or the owner's wish in every state, and also when what drove them broke.
 
-use crate::support::{Held, PASSES, acp_agent, acp_project, beat, command_agent, events_of, faulty, machine, project, text, work};
+use crate::{
+    disk::{gone, runner, signal},
+    support::{Held, PASSES, acp_agent, acp_project, beat, command_agent, events_of, faulty, machine, project, text, work},
+};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 use testkit::{Repository, Up};
@@ -38,6 +42,62 @@ async fn an_end_that_could_not_be_written_is_written_later() {
     let told = events_of(&up, &run, "run_recovered").await;
     assert!(told.len() == 2 && told[0]["message"].as_str().unwrap().contains("could not be written"), "{told:#?}");
     assert_eq!(up.ok(&["capacity"]).await[0]["capacity"]["slots_free"], up.ok(&["capacity"]).await[0]["capacity"]["slots"]);
+}
+
+/// Has a run end its work while `up` stands still, and kills that: nothing of the end has arrived. Returns once its runner has waited for
+/// longer than one does whose work is not done.
+async fn ends_its_work_alone(up: &mut Up, run: &str) {
+    let folder = work(up, run).parent().unwrap().to_owned();
+    beat(up, run).await;
+    up.freeze();
+    fs::write(folder.join("work/go"), "").unwrap();
+    let ticked = || async {
+        let tasks = fs::read_to_string(folder.join("work/specs/001-work/tasks.md")).unwrap_or_default();
+        if tasks.contains("[X] T001") || tasks.contains("[x] T001") { Ok(()) } else { Err(json!(tasks)) }
+    };
+    up.until("its work is done", ticked).await;
+    up.kill().await;
+    let waited = || async {
+        let said = fs::read_to_string(folder.join("runner.log")).unwrap_or_default();
+        if said.contains("the work is done and waits") { Ok(()) } else { Err(json!(said)) }
+    };
+    up.until("its runner waits on", waited).await;
+    let laid = fs::read_to_string(folder.join("undelivered.json")).unwrap();
+    assert!(laid.contains("work_ended"), "{laid}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_was_done_while_up_was_away_for_long_is_published_once_and_not_done_again() {
+    let mut up = faulty("host-given-up-soon").await;
+    acp_project(&up, "away", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    ends_its_work_alone(&mut up, &run).await;
+    up.begin().await;
+    let ended = up.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["patch"].is_string()), (Some("done"), true), "{ended:#}");
+    let log = up.run_log(&run).await;
+    assert_eq!(log.matches("\"work_ended\"").count(), 1, "{log}");
+    let runs = up.act("run.list", json!({"all": true})).await;
+    assert_eq!(runs.as_array().unwrap().iter().filter(|run| run["class"] == "agent").count(), 1, "{runs:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_runner_told_while_up_was_away_is_in_its_log_though_it_died() {
+    let mut up = faulty("host-given-up-soon").await;
+    acp_project(&up, "died", PASSES).await;
+    acp_agent(&up, "beat", &[]).await;
+    let run = up.start_task("T001", "beat").await;
+    ends_its_work_alone(&mut up, &run).await;
+    let pid = runner(&up, &run);
+    signal(pid, Signal::KILL);
+    gone(&up, pid).await;
+    up.begin().await;
+    let ended = up.ended(&run).await;
+    assert_eq!(ended["state"], "lost", "its key died with its runner: {ended:#}");
+    assert!(ended["checkpoint"].is_string(), "{ended:#}");
+    let log = up.run_log(&run).await;
+    assert_eq!(log.matches("\"work_ended\"").count(), 1, "{log}");
 }
 
 /// A run that is stopped while it is held in this state.

@@ -299,8 +299,8 @@ impl Link {
             let now = Instant::now();
             patience.meets(met, now);
             if self.has_work() && patience.holds_out(met, now) {
-                tracing::warn!("the host is away for long; the work is done and waits for it");
                 self.lay_down();
+                tracing::warn!("the host is away for long; the work is done and waits for it");
             }
             if patience.is_over(now) || !self.shared.address.token_file.exists() {
                 let _ = self.shared.wanted.send(Wanted::HostGone).await;
