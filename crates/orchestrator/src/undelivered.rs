@@ -35,7 +35,7 @@ fn newest(mut reports: Vec<LogEntry>, bytes_max: usize) -> Result<Vec<LogEntry>,
     let kept = reports.iter().rev().take_while(fits).count();
     let dropped: Vec<LogEntry> = reports.drain(..reports.len() - kept).collect();
     if let Some(first) = dropped.first() {
-        let dropped_bytes = dropped.iter().map(|report| length(report) as u64).sum();
+        let dropped_bytes: u64 = dropped.iter().map(|report| length(report) as u64).sum();
         reports.insert(0, LogEntry::new(first.seq, first.at, &RunnerEvent::Truncated { dropped_bytes })?);
     }
     Ok(reports)

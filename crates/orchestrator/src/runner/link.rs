@@ -134,8 +134,8 @@ impl Patience {
         }
     }
 
-    /// Begins anew while nobody is there who could take what is done; says, once, that it lasts longer than usual. One who is there and does
-    /// not know the run gets the usual time.
+    /// Begins anew while nobody is there who could take what is done; says, once, that it lasts longer than usual. One who is there and
+    /// does not know the run gets the usual time.
     fn holds_out(&mut self, met: Met, now: Instant) -> bool {
         if !matches!(met, Met::Opening | Met::Nobody) {
             return false;
