@@ -115,7 +115,7 @@ fn names(git: &OwnedFd) -> BTreeMap<String, git2::Oid> {
     let mut next = vec![BRANCHES.to_owned(), STASH.to_owned()];
     for _ in 0..limits::CLONE_NAMES_MAX {
         let Some(name) = next.pop() else { break };
-        let folder = openat2(git, &name, FOLDER_FLAGS, Mode::empty(), PLAIN).and_then(|folder| Dir::read_from(&folder));
+        let folder = openat2(git, &name, FOLDER_FLAGS, Mode::empty(), PLAIN).and_then(Dir::read_from);
         if let Ok(folder) = folder {
             let below = folder.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
             // Git's own drafts are called so, and no branch may be.

@@ -188,8 +188,8 @@ impl Hold {
         let away = *self.missing.borrow();
         let known = self.run().filter(|run| !(away && matches!(run.reason, Some(Reason::WaitsForGateway { .. }))));
         let Some(run) = known else { return };
-        let only_away = || away && stops::halting(&self.org, &run).is_none();
-        let gateway = || only_away().then(|| Reason::WaitsForGateway { device: run.requester.clone() });
+        let is_halted = stops::halting(&self.org, &run).is_some();
+        let gateway = || (away && !is_halted).then(|| Reason::WaitsForGateway { device: run.requester.clone() });
         let Some(reason) = stops::halts_instead(&self.org, &run).or_else(gateway) else { return };
         if let Err(problem) = self.tell(Some(reason)).await {
             tracing::warn!(run = %self.run, %problem, "what holds a run now could not be noted");
