@@ -12,7 +12,7 @@ mod walk;
 
 pub use base::BaseTree;
 pub(crate) use object::{Objects, Odb};
-pub(crate) use walk::{FILE_FLAGS, is_git_name};
+pub(crate) use walk::{FILE_FLAGS, FOLDER_FLAGS, is_git_name};
 
 use crate::{convert, limits};
 use domain::{Oid, Problem, run::LeftOut};

@@ -231,3 +231,35 @@ fn files_that_git_did_not_know_are_told_where_a_stash_took_them() {
     fs::remove_dir_all(work.join(".git")).unwrap();
     assert!(repo.beside(&work, &tree).unwrap().is_empty());
 }
+
+#[test]
+fn each_stash_is_told_that_is_not_in_the_work() {
+    let device = Device::new("laptop");
+    let (_, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
+    let stash = |content: &str| {
+        put(&work, "a.txt", content);
+        git(&work, &["stash", "--quiet"]);
+        git(&work, &["rev-parse", "refs/stash"])[..10].to_owned()
+    };
+    let older = stash("one\n");
+    stash("two\n");
+    git(&work, &["stash", "apply", "--quiet"]);
+    let tree = repo.import(&work, &repo.base_tree(&head).unwrap(), &ImportLimits::default()).unwrap().tree;
+    assert_eq!(repo.beside(&work, &tree).unwrap(), [format!("what git stash holds ({older})")]);
+}
+
+#[test]
+fn nothing_is_told_of_a_repository_to_which_an_engine_made_a_link() {
+    let device = Device::new("laptop");
+    let (_, head, repo, work) = checked_out(&device, &[("a.txt", "a\n")]);
+    let tree = repo.base_tree(&head).unwrap().tree().unwrap();
+    let (outside, refs) = (device.path("outside"), work.join(".git/refs"));
+    put(&outside, "refs/heads/secret", "1".repeat(40));
+    fs::remove_dir_all(&refs).unwrap();
+    symlink(outside.join("refs"), &refs).unwrap();
+    assert_eq!(repo.beside(&work, &tree).unwrap(), Vec::<String>::new());
+    fs::rename(work.join(".git"), device.path("elsewhere")).unwrap();
+    symlink(&outside, work.join(".git")).unwrap();
+    let told = repo.beside(&work, &tree).unwrap();
+    assert!(told.len() == 1 && told[0].contains(".git is no folder"), "{told:?}");
+}

@@ -108,7 +108,7 @@ pub(crate) struct Lender {
     looking: Mutex<()>,
     /// Beside the state: it changes all the time, which is no news to anybody.
     memory: Mutex<Memory>,
-    /// Runs that were sent away by name.
+    /// Runs that a person sent away.
     pub(crate) sent_away: sent_away::SentAway,
 }
 

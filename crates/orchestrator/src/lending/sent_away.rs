@@ -1,5 +1,5 @@
-//! Runs that were sent away by name, while guests are welcome: their work is not taken here again at once, so that it goes on elsewhere, or
-//! here later.
+//! Runs that a person sent away, one or all, while guests are welcome: their work is not taken here again at once, so that it goes on
+//! elsewhere, or here later.
 
 use domain::{
     RunId, Timestamp,

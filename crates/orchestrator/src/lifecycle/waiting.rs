@@ -183,13 +183,16 @@ impl Hold {
         let _ = tokio::time::timeout(limits::REMOTE_PAUSE_MAX, known).await;
     }
 
-    /// Notes which order halts the run now, where that is not the one which is known of it any more.
+    /// Notes what holds the run now, where that is not what is known of it any more: another order, or only the gateway's absence.
     async fn note_other(&self) {
         let away = *self.missing.borrow();
         let known = self.run().filter(|run| !(away && matches!(run.reason, Some(Reason::WaitsForGateway { .. }))));
-        let Some(reason) = known.and_then(|run| stops::halts_instead(&self.org, &run)) else { return };
+        let Some(run) = known else { return };
+        let is_halted = stops::halting(&self.org, &run).is_some();
+        let gateway = || (away && !is_halted).then(|| Reason::WaitsForGateway { device: run.requester.clone() });
+        let Some(reason) = stops::halts_instead(&self.org, &run).or_else(gateway) else { return };
         if let Err(problem) = self.tell(Some(reason)).await {
-            tracing::warn!(run = %self.run, %problem, "which stop order halts a run now could not be noted");
+            tracing::warn!(run = %self.run, %problem, "what holds a run now could not be noted");
         }
     }
 

@@ -6,7 +6,7 @@ use domain::{Did, Problem, event::kind, run::Run};
 use identity::certificate::Subject;
 use mesh::spoken;
 use proto::mesh::StopRequest;
-use std::{cell::RefCell, collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 /// Brings a device the signed envelope of a stop order, or of its lifting.
 ///
@@ -27,19 +27,15 @@ pub(crate) fn cut_halted(org: &Org) {
             known.is_none_or(|run| stops::halting(org, &run).is_none()) && !standby::halted(org, run)
         }
     };
-    let halted = RefCell::new(HashSet::new());
-    let cut = org.remote.network.connections().cut_unless(|subject| {
-        let stays = stays(subject);
-        if !stays {
-            halted.borrow_mut().insert(subject.clone());
-        }
-        stays
-    });
+    let connections = org.remote.network.connections();
+    // Looked up before: whoever connects meanwhile waits while the connections are gone through, and must not wait for the disk.
+    let halted: HashSet<Subject> = connections.subjects().into_iter().filter(|subject| !stays(subject)).collect();
+    let cut = connections.cut_unless(|subject| !halted.contains(subject));
     if cut > 0 {
         tracing::debug!(cut, "connections were cut because of a stop order");
     }
     let mut told = lock(&org.remote.halted);
-    for subject in halted.into_inner() {
+    for subject in halted {
         if !told.contains(&subject) {
             tracing::warn!("the connections of {} are cut because of a stop order, until it is lifted", name(org, &subject));
             told.insert(subject);
