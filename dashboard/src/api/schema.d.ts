@@ -2740,6 +2740,11 @@ export interface components {
             device: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "paused";
+            /** @description Who. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "halted";
             /** @description Who gave the order. */
             by: components["schemas"]["Did"];
@@ -2977,10 +2982,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -3646,10 +3653,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -3829,10 +3838,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -5226,10 +5237,17 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
         } | {
             /** @constant */
+            type: "pause_asked";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Whether it is to be paused. */
+            paused: boolean;
+        } | {
+            /** @constant */
             type: "run_paused";
             /** @description The run. */
             run: components["schemas"]["RunId"];
-            /** @description Whether it is paused now. */
+            /** @description Whether it is frozen now. */
             paused: boolean;
         } | {
             /** @constant */

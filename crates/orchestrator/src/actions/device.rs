@@ -301,12 +301,14 @@ fn to_evict(org: &Org, named: Option<String>) -> Result<Vec<RunId>, Problem> {
 fn evicted(evicting: &Evicting, cut: usize, runs: &[Run]) -> String {
     let count = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count();
     // What a person stopped meanwhile, or what ended otherwise, does not go on.
-    let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some());
+    let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_none());
+    let paused = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_some());
     let unsaved = count(|r| !r.state.ended());
     let nothing = count(|r| r.state == RunState::Evicted && r.checkpoint.is_none() && r.kept.is_none());
     let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {what}: {count}.") };
     let parts = [
         of(saved, "Saved, and going on from there when there is room"),
+        of(paused, "Saved, and going on from there once a person resumes it, because it was paused"),
         of(unsaved, "Not saved yet, and going on when that is done and there is room"),
         of(nothing, "Without anything to save"),
         of(count(|r| r.kept.is_some()), "With files that could not be saved, and are kept aside (meshwork run show names them)"),
@@ -382,6 +384,9 @@ mod tests {
 
         let told = evicted(&evicting(1, None), 0, std::slice::from_ref(&saved));
         assert_eq!(told, "Evicted 1 run. Saved, and going on from there when there is room: 1.");
+        let paused = Run { paused_by: Some(saved.member.clone()), ..saved.clone() };
+        let told = evicted(&evicting(1, None), 0, &[paused]);
+        assert!(told.contains("once a person resumes it, because it was paused: 1.") && !told.contains("room"), "{told}");
         assert_eq!(evicted(&evicting(1, None), 0, &[stopped]), "Evicted 1 run.", "a person stopped it meanwhile");
         let full = Problem::unavailable("The disk is full.");
         let told = evicted(&evicting(3, Some(full)), 1, &[saved, evicted_run, working]);
