@@ -8,6 +8,7 @@ use crate::{
     org::Org,
     picture,
     remote::{self, Reach, devices},
+    stops,
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -58,6 +59,10 @@ pub struct DeviceView {
     /// How it was reached just now.
     #[serde(flatten)]
     pub reach: Reach,
+    /// What a stop order halts that cuts it off from this device, in words: it, or this device, which others answer nothing then but that
+    /// they are there. None: no order does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
     /// Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
     /// whether its node runs.
     pub radicle_connected: bool,
@@ -71,16 +76,20 @@ pub struct DeviceView {
 async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
     let org = context.org()?;
     let (all, runs, radicle) = org.blocking(|org| Ok((org.state()?.devices, executed(org)?, by_radicle(org)))).await?;
+    let cut_off = stops::halted_device(&org, &org.device).is_some();
     let view = |device: domain::org::Device| {
         let (org, runs, radicle) = (&org, &runs, &radicle);
         async move {
             let here = device.did == org.device;
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
+            // As every other list has it.
+            let reach = Reach { reachable: reach.reachable && (here || !cut_off), ..reach };
+            let halted = stops::cut_off(org, &device.did);
             let runs = runs.get(&device.did).copied().unwrap_or_default();
             let seen_at = devices::seen(org, &device.did);
             let radicle_connected = radicle.contains(&device.did);
             let domain::org::Device { name, did, owner, addresses, .. } = device;
-            DeviceView { name, did, owner, here, addresses, reach, radicle_connected, seen_at, runs }
+            DeviceView { name, did, owner, here, addresses, reach, halted, radicle_connected, seen_at, runs }
         }
     };
     Ok(futures::future::join_all(all.into_values().map(view)).await)
@@ -123,6 +132,9 @@ pub struct Device {
     pub owner: String,
     /// How it is known.
     pub state: Standing,
+    /// What a stop order halts that cuts it off from this device, in words; none: no order does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
     /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
@@ -170,13 +182,14 @@ async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> 
             (false, None) => (Standing::Unheard, String::new()),
         };
         let (seen_at, at) = (devices::seen(org, &known.device.did), known.told.as_ref().map(|told| told.at));
+        let halted = stops::cut_off(org, &known.device.did);
         let round_trip_ms = known.told.as_ref().and_then(|told| told.round_trip_ms);
         let (capacity, condition, reclaimed, engines) = match known.told {
             Some(told) => (Some(told.capacity), told.condition, told.reclaimed, told.engines),
             None => (None, Condition::default(), None, vec![]),
         };
         let domain::org::Device { did: device, name, owner, .. } = known.device;
-        Device { device, name, owner, state, seen_at, at, round_trip_ms, capacity, condition, reclaimed, engines, limits }
+        Device { device, name, owner, state, halted, seen_at, at, round_trip_ms, capacity, condition, reclaimed, engines, limits }
     };
     let tell = move |org: &Arc<Org>| {
         let all = devices::all(org, &org.state()?, Class::Agent)?;
