@@ -59,8 +59,7 @@ pub struct DeviceView {
     /// How it was reached just now.
     #[serde(flatten)]
     pub reach: Reach,
-    /// What a stop order halts that cuts it off from this device, in words: it, or this device, which others answer nothing then but that
-    /// they are there. None: no order does.
+    /// What a stop order halts that cuts it off from this device, in words; none: no order does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halted: Option<String>,
     /// Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
@@ -82,7 +81,7 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> 
         async move {
             let here = device.did == org.device;
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
-            // As every other list has it.
+            // As every other list has it: a device that is halted itself is told nothing but that others are there.
             let reach = Reach { reachable: reach.reachable && (here || !cut_off), ..reach };
             let halted = stops::cut_off(org, &device.did);
             let runs = runs.get(&device.did).copied().unwrap_or_default();
