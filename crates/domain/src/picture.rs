@@ -25,6 +25,19 @@ pub struct Whose {
     /// Whether the device was removed from the org: nothing more will come of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// What a stop order halts that cuts it off from this device, in words; none: no order does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
+    /// Where it is away, and executes a run for this device: then the run counts as lost, unless the device is heard of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Whose {
+    /// Of a device that belongs to the org, and that no stop order cuts off.
+    pub fn new(device: Did, as_of: Option<Timestamp>, reachable: bool) -> Self {
+        Self { device, as_of, reachable, removed: false, halted: None, until: None }
+    }
 }
 
 /// A run as one journal has it.

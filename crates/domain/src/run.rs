@@ -7,7 +7,7 @@ mod saved;
 
 pub use ending::EndAsked;
 pub use reason::Reason;
-pub use runner::{AgentJob, Order, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
+pub use runner::{AgentJob, Order, PauseAsked, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
 pub use saved::{CheckpointDropped, CheckpointGoes, LeftBehind, SavedWork};
 
 use crate::{
@@ -161,9 +161,12 @@ pub struct Run {
     /// Why it is there, where that says something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Whether a person paused it.
+    /// Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
     #[serde(default)]
     pub paused: bool,
+    /// Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<Did>,
     /// Commit it began from (agents) or checks (ci); known when it is placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Oid>,

@@ -238,6 +238,9 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
     if view.task.done {
         return Ok(Some(Reason::Completed));
     }
+    if let Some(by) = &run.paused_by {
+        return Ok(Some(Reason::Paused { by: by.clone() }));
+    }
     let on = task::waits_for(&view.task, &board.states(&at.feature), board.settings.stack);
     if !on.is_empty() {
         return Ok(Some(Reason::WaitsFor { tasks: on }));

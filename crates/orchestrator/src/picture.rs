@@ -3,13 +3,20 @@
 
 mod removed;
 
-use crate::{limits, org::Org, provenance, remote::Copied, rights::Rights};
+use crate::{
+    limits,
+    org::Org,
+    provenance,
+    remote::{self, Copied},
+    rights::Rights,
+    stops,
+};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::{kind, spent_by_run},
     patch::{Patch, PatchState, Revision},
     picture::{self, ClaimIn, RunIn, Whose},
-    run::Run,
+    run::{Reason, Run, RunState},
     task::Claim,
     usage::Usage,
 };
@@ -117,8 +124,10 @@ fn marked(org: &Org, version: &RunIn) -> Seen {
 /// From whose journal something is known; none for this device's own.
 pub(crate) fn whose(org: &Org, journal: &Did) -> Option<Whose> {
     let whose = org.journals.get(journal).filter(|_| *journal != org.device)?.whose();
-    let removed = is_removed(org, journal);
-    Some(Whose { reachable: whose.reachable && !removed, removed, ..whose })
+    let (removed, halted) = (is_removed(org, journal), stops::cut_off(org, journal));
+    // Where this device is halted, the others tell it nothing more, whatever connection lasts for a moment yet.
+    let reachable = whose.reachable && !removed && stops::halted_device(org, &org.device).is_none();
+    Some(Whose { reachable, removed, halted, ..whose })
 }
 
 /// Whether a journal tells that a run made this revision. Of a device that was removed from the org nobody takes more of its journal from
@@ -134,17 +143,29 @@ pub(crate) fn tells(org: &Org, id: &RunId, revision: &Revision) -> Result<bool, 
 /// journal is followed; a run of a device that was removed is over.
 pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
     let device = run.device.as_ref().filter(|_| run.state.holds_slot())?;
-    whose(org, device).filter(|whose| !whose.reachable)
+    let away = whose(org, device).filter(|whose| !whose.reachable)?;
+    // Whoever refuses what is halted is there, and no run is given up for that.
+    let until = remote::waited_until(org, &run.id).filter(|_| away.halted.is_none() && run.requester == org.device);
+    Some(Whose { until, ..away })
 }
 
-/// The same in words for a person; nothing where none is away.
-pub(crate) fn away_text(state: &OrgState, away: Option<&Whose>) -> String {
-    let Some(away) = away else { return String::new() };
+/// The same in words for a person: since when nothing is heard of it, for how long it is waited for, and what comes then.
+pub(crate) fn away_text(state: &OrgState, run: &Run, away: &Whose) -> String {
     let name = state.called(&away.device).unwrap_or_else(|| away.device.to_string());
-    match away.as_of {
-        Some(at) => format!("{name} is away: this is as of {}.", at.minute()),
-        None => format!("{name} is away: what it does now is not known."),
-    }
+    let why = away.halted.as_ref().map(|what| format!(", because a stop order halts {what} (meshwork stop list)")).unwrap_or_default();
+    let known = match away.as_of {
+        Some(at) => format!("{name} is away{why}, and was not heard of since {}: this is as of then.", at.minute()),
+        None => format!("{name} is away{why}: what it does now is not known."),
+    };
+    let Some(until) = away.until else { return known };
+    let again = Run { state: RunState::Lost, ..run.clone() }.next_attempt(&run.requester).is_some();
+    let then = match (&run.ending, &run.on) {
+        (Some(Reason::Stopped { .. }), _) => "it counts as stopped",
+        _ if !again => "it counts as lost",
+        (_, Some(on)) if *on == away.device => "it counts as lost, and a new run waits for that device, where a person wants it",
+        _ => "it counts as lost, and a new run goes on elsewhere",
+    };
+    format!("{known} The run is waited for until {}; then {then}.", until.minute())
 }
 
 /// The claims of other devices, read once for a whole board.
@@ -397,7 +418,6 @@ mod tests {
         event::{self, Body, Event},
         manifest::Class,
         role::Role,
-        run::RunState,
         usage::{ForWhom, ModelCall},
     };
     use identity::Key;
@@ -419,6 +439,32 @@ mod tests {
         let actor = store.device().clone();
         store.append_blocking(vec![Event { version: event::VERSION, at: Timestamp(1), actor, via: None, told: None, body }]).unwrap();
         copied.journal.append(&store.pieces(copied.journal.point(), 1 << 20).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn of_a_run_on_a_device_that_is_away_it_is_said_until_when_it_is_waited_for_and_what_comes_then() {
+        let state = fixtures::state();
+        let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+        let new = new_run(id, Class::Agent, "demo".parse().unwrap(), did('A'), did('a'), Timestamp(0));
+        let run = Run { state: RunState::Working, device: Some(did('b')), ..new };
+        let away = Whose::new(did('b'), Some(Timestamp(60_000)), false);
+        let said = |run: &Run, away: &Whose| away_text(&state, run, away);
+        let none = said(&run, &away);
+        assert!(none.contains("was not heard of since 1970-01-01 00:01 UTC: this is as of then.") && !none.contains("waited"), "{none}");
+        let waited = Whose { until: Some(Timestamp(1_860_000)), ..away.clone() };
+        let stopped = Run { ending: Some(Reason::Stopped { by: did('A') }), ..run.clone() };
+        let table = [
+            (run.clone(), "a new run goes on elsewhere."),
+            (Run { on: Some(did('b')), ..run.clone() }, "a new run waits for that device"),
+            (Run { attempt: domain::limits::RESUME_ATTEMPTS_MAX, ..run.clone() }, "then it counts as lost."),
+            (stopped, "then it counts as stopped."),
+        ];
+        for (run, words) in table {
+            let said = said(&run, &waited);
+            assert!(said.contains("waited for until 1970-01-01 00:31 UTC; then") && said.contains(words), "{said}");
+        }
+        let halted = said(&run, &Whose { halted: Some("the device box".into()), ..away });
+        assert!(halted.contains("away, because a stop order halts the device box"), "{halted}");
     }
 
     #[test]

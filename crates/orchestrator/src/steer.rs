@@ -2,13 +2,13 @@
 
 use crate::{dispatch, fault::Fault, host::Live, lifecycle, limits, org::Org, remote, stops};
 use domain::{
-    Kind, Problem,
+    Kind, Problem, RunId,
     actor::Actor,
     agent::EngineChoice,
     event::{Body, kind},
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
-    run::{EndAsked, Order, Question, Reason, Run, RunState, Wish},
+    run::{EndAsked, Order, PauseAsked, Question, Reason, Run, RunState, Wish},
 };
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -18,6 +18,12 @@ use tokio::task::JoinHandle;
 /// # Errors
 /// When it has ended, does not listen, or that device cannot be reached.
 pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Result<String, Problem> {
+    // It waits here, wherever it is to be.
+    if wish == Wish::Resume && run.state.waits() && run.paused_by.is_some() && run.requester == org.device {
+        ask_pause(org, by, [run.id], false).await?;
+        org.wake.notify_one();
+        return Ok("It goes on from what is saved, as soon as there is room.".into());
+    }
     let Some(device) = run.elsewhere(&org.device).filter(|_| !run.state.ended()).cloned() else {
         return here(org, by, run, wish).await;
     };
@@ -58,10 +64,10 @@ pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Re
     match wish {
         Wish::Message { text } => message(org, by, run, text).await,
         Wish::Answer { question, option } => answer(org, by, &run, question, &option).await,
-        Wish::Pause => freeze(org, run, Order::Pause, "It is frozen.").await,
+        Wish::Pause => freeze(org, by, run, Order::Pause, "It is frozen.").await,
         Wish::Resume => {
             unless_halted(org, &run)?;
-            freeze(org, run, Order::Resume, "It goes on.").await
+            freeze(org, by, run, Order::Resume, "It goes on.").await
         }
         Wish::End { reason } => lifecycle::ask_to_end(org, by, &run.id, reason).await.map(ending),
     }
@@ -183,14 +189,21 @@ fn unless_halted(org: &Org, run: &Run) -> Result<(), Problem> {
         .next("It goes on by itself when the order is lifted: meshwork stop list shows it."))
 }
 
-async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<String, Problem> {
+/// Notes that a person wants these runs paused, or to go on.
+async fn ask_pause(org: &Arc<Org>, by: &Actor, runs: impl IntoIterator<Item = RunId>, paused: bool) -> Result<(), Problem> {
+    org.record(by, runs.into_iter().map(|run| Body::PauseAsked(PauseAsked { run, paused })).collect()).await
+}
+
+async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) -> Result<String, Problem> {
     let (mut run, mut live): (Run, Option<Arc<Live>>) = (run.clone(), org.hub.get(&run.id));
+    let mut meant = vec![run.id.clone()];
     if run.state == RunState::Verifying
         && let Some(commit) = &run.commit
         && let Some(checks) = dispatch::going_checks(org, Some(&run.id), &run.project, commit)?
         && let Some(judging) = org.store.get::<Run>(kind::RUN, checks.as_str())?
     {
         // Its engine has ended; what computes is its checks.
+        meant.push(judging.id.clone());
         (live, run) = (org.hub.get(&judging.id), judging);
         if order == Order::Resume {
             unless_halted(org, &run)?;
@@ -200,8 +213,12 @@ async fn freeze(org: &Arc<Org>, run: Run, order: Order, said: &str) -> Result<St
         Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
             .next("meshwork run stop ends it; pause it once it is working.")
     })?;
-    let went_on = order == Order::Resume && !live.paused();
+    let (pauses, went_on) = (order == Order::Pause, order == Order::Resume && !live.paused());
     live.order_and_wait(order).await?;
+    // What was never paused is not said to go on.
+    if !went_on || run.paused_by.is_some() {
+        ask_pause(org, by, meant, pauses).await?;
+    }
     Ok(if went_on { "It was not paused: it goes on as before." } else { said }.to_owned())
 }
 
@@ -229,6 +246,21 @@ mod tests {
         let option = || Choice { id: "yes".into(), label: "Yes".into(), allows: true };
         run.questions = ids.iter().map(|id| Question { id: (*id).into(), title: format!("may {id}"), options: vec![option()] }).collect();
         run
+    }
+
+    #[tokio::test]
+    async fn what_waits_paused_goes_on_when_a_person_says_so_wherever_it_is_to_be() {
+        let opened = crate::fixtures::Opened::new().await;
+        let org = &opened.org;
+        let (by, id, there) = (Actor::from(&org.member), crate::clock::run_id(), crate::fixtures::did('g'));
+        let new =
+            crate::admission::new_run(id, Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { paused: true, paused_by: Some(org.member.clone()), on: Some(there), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let said = carry(org, &by, run.clone(), Wish::Resume).await.unwrap();
+        let now: Run = org.store.get(kind::RUN, run.id.as_str()).unwrap().unwrap();
+        assert!(said.starts_with("It goes on") && !now.paused && now.paused_by.is_none(), "{said}: {now:?}");
+        assert_eq!(carry(org, &by, now, Wish::Resume).await.unwrap_err().kind, Kind::Conflict, "nothing is paused any more");
     }
 
     #[tokio::test(start_paused = true)]

@@ -86,6 +86,13 @@ pub(crate) fn halted_device(org: &Org, did: &Did) -> Option<Stop> {
     org.stops.borrow().iter().find(halted).cloned()
 }
 
+/// What the order halts, in words, by which this device and another are cut off from each other: that one, or this one itself. None: no
+/// order does.
+pub(crate) fn cut_off(org: &Org, other: &Did) -> Option<String> {
+    let stop = halted_device(org, other).or_else(|| halted_device(org, &org.device))?;
+    Some(stop.order.scope.text())
+}
+
 /// Refuses what a halted member, or a halted device, would change here.
 ///
 /// # Errors
@@ -371,7 +378,10 @@ mod tests {
         assert_eq!(halts_instead(org, &run), Some(halt(&two)));
         let said = lifted(org, &slow).unwrap();
         assert!(said.contains("does not go on yet: the stop order for the whole org") && said.contains(&two.order.id), "{said}");
+        let other = crate::fixtures::did('g');
+        assert_eq!(cut_off(org, &other), None);
         give(org, &by, device, "Three.".into()).await.unwrap();
+        assert_eq!(cut_off(org, &other).as_deref(), Some("the device box"), "nobody tells it anything");
         lift(org, &by, &two.order.id).await.unwrap();
         let said = lifted(org, &slow).unwrap();
         assert!(said.contains("but not what the stop order for the device box ("), "{said}");

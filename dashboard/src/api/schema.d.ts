@@ -2169,6 +2169,10 @@ export interface components {
             reachable: boolean;
             /** @description Whether the device was removed from the org: nothing more will come of it. */
             removed?: boolean;
+            /** @description What a stop order halts that cuts it off from this device, in words; none: no order does. */
+            halted?: string | null;
+            /** @description Where it is away, and executes a run for this device: then the run counts as lost, unless the device is heard of before. */
+            until?: components["schemas"]["Timestamp"] | null;
         };
         /** @description One attempt of an agent at a task, or one execution of another workload. */
         RunId: string;
@@ -2740,6 +2744,11 @@ export interface components {
             device: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "paused";
+            /** @description Who. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "halted";
             /** @description Who gave the order. */
             by: components["schemas"]["Did"];
@@ -2977,10 +2986,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -3646,10 +3657,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -3829,10 +3842,12 @@ export interface components {
             /** @description Why it is there, where that says something. */
             reason?: components["schemas"]["Reason"] | null;
             /**
-             * @description Whether a person paused it.
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
              * @default false
              */
             paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
             /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
             base?: components["schemas"]["Oid"] | null;
             /** @description Hash of the spec it works from. */
@@ -5226,10 +5241,17 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
         } | {
             /** @constant */
+            type: "pause_asked";
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /** @description Whether it is to be paused. */
+            paused: boolean;
+        } | {
+            /** @constant */
             type: "run_paused";
             /** @description The run. */
             run: components["schemas"]["RunId"];
-            /** @description Whether it is paused now. */
+            /** @description Whether it is frozen now. */
             paused: boolean;
         } | {
             /** @constant */
@@ -5695,6 +5717,8 @@ export interface components {
             as_of?: components["schemas"]["Timestamp"] | null;
             /** @description Whether it is followed at its device now. */
             reachable: boolean;
+            /** @description What a stop order halts that cuts its device off from this one, in words; none: no order does. */
+            halted?: string | null;
         };
         /** @description How the copy of a journal stands. */
         CopyState: "verified" | "behind" | "altered" | "forked";
@@ -5848,6 +5872,8 @@ export interface components {
             clock_ahead_ms?: number | null;
             /** @description Why it did not answer. */
             problem?: string | null;
+            /** @description What a stop order halts that cuts it off from this device, in words; none: no order does. */
+            halted?: string | null;
             /**
              * @description Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
              *     whether its node runs.
@@ -5871,6 +5897,8 @@ export interface components {
             owner: string;
             /** @description How it is known. */
             state: components["schemas"]["Standing"];
+            /** @description What a stop order halts that cuts it off from this device, in words; none: no order does. */
+            halted?: string | null;
             /** @description When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard. */
             seen_at?: components["schemas"]["Timestamp"] | null;
             /** @description As of when it said what follows, by its own clock; none: it was not heard since this process began. */

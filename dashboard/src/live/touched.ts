@@ -51,6 +51,7 @@ function byKind(event: Body): Touch[] {
       ];
     case "run_recovered":
       return [...all("device.capacity", "device.lending", "device.pods"), ...run(event.run)];
+    case "pause_asked":
     case "run_paused":
       return [...all("device.pods"), ...run(event.run)];
     case "question_asked":

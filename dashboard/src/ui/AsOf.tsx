@@ -25,7 +25,8 @@ export function AsOf({ known, short }: Props) {
   const now = useNow();
   if (!known) return null;
   const { name } = who(known.device);
-  const title = `${name} is not reached. ${known.at === null ? "What it did since is not known." : `It told this at ${moment(known.at)}.`}`;
+  const order = known.halted ? ` A stop order halts ${known.halted}.` : "";
+  const title = `${name} is not reached.${order} ${known.at === null ? "What it did since is not known." : `It told this at ${moment(known.at)}.`}`;
   return (
     <span className={css.mark} title={title}>
       {known.at === null ? "perhaps old" : `as of ${asOf(known.at, now)}`}

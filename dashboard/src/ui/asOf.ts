@@ -8,13 +8,15 @@ export type Copy = Output<"journal.copies">[number];
 export interface Known {
   device: string;
   at: number | null;
+  /** What a stop order halts that cuts it off. */
+  halted?: string | null | undefined;
 }
 
 type Whose = Schemas["Whose"] | null | undefined;
 
 /** What a journal of another device told; of a removed one nothing more will come, as its name says. */
 export const toldBy = (whose: Whose): Known | undefined =>
-  whose && !whose.reachable && !whose.removed ? { device: whose.device, at: whose.as_of ?? null } : undefined;
+  whose && !whose.reachable && !whose.removed ? { device: whose.device, at: whose.as_of ?? null, halted: whose.halted } : undefined;
 
 export type OfRun = Pick<Schemas["Run"], "state" | "told"> & { whose?: Whose };
 
@@ -23,7 +25,7 @@ export function knownOf(run: OfRun, copies: readonly Copy[]): Known | undefined 
   const told = run.told;
   if (run.whose || !told || ended(run.state)) return toldBy(run.whose);
   const copy = copies.find(({ device }) => device === told.device);
-  return copy && !copy.reachable ? { device: told.device, at: told.heard_at } : undefined;
+  return copy && !copy.reachable ? { device: told.device, at: told.heard_at, halted: copy.halted } : undefined;
 }
 
 /** The journals that are not followed now, whose word may be old: the oldest first. */

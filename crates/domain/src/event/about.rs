@@ -3,7 +3,7 @@
 use super::Body;
 use crate::{
     Hash, RunId,
-    run::{CheckpointDropped, CheckpointGoes},
+    run::{CheckpointDropped, CheckpointGoes, PauseAsked},
 };
 
 impl Body {
@@ -24,6 +24,7 @@ impl Body {
             | Self::MessageRefused { run, .. }
             | Self::RunDelegated { run, .. }
             | Self::RunMoved { run, .. }
+            | Self::PauseAsked(PauseAsked { run, .. })
             | Self::RunPaused { run, .. }
             | Self::RunCheckpointed { run, .. }
             | Self::RunCommitted { run, .. }
@@ -62,6 +63,7 @@ impl Body {
                 | Self::RunEndAsked { .. }
                 | Self::RunRecovered { .. }
                 | Self::RunMoved { .. }
+                | Self::PauseAsked { .. }
                 | Self::RunPaused { .. }
                 | Self::RunCheckpointed { .. }
                 | Self::CheckpointDropped { .. }

@@ -279,11 +279,13 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
-    /// A run was paused or goes on.
+    /// A person wants a run paused, or to go on.
+    PauseAsked(crate::run::PauseAsked),
+    /// A run was frozen, whoever wanted that, or goes on.
     RunPaused {
         /// The run.
         run: RunId,
-        /// Whether it is paused now.
+        /// Whether it is frozen now.
         paused: bool,
     },
     /// The worktree of a run was saved on this device: made here, or brought from the one that executed it.

@@ -244,6 +244,13 @@ fn change_run(run: &mut Run, event: &Event) {
             run.delegation = Some(delegation.clone());
         }
         Body::RunMoved { to, reason, .. } => moved(run, *to, reason.as_ref(), event),
+        Body::PauseAsked(asked) => {
+            run.paused_by = asked.paused.then(|| event.actor.clone());
+            // Of what waits nothing is frozen: it is placed, or not.
+            if run.state.waits() {
+                (run.paused, run.reason) = (asked.paused, None);
+            }
+        }
         Body::RunPaused { paused, .. } => run.paused = *paused,
         Body::RunCheckpointed { commit, .. } => {
             // What is told lies there; what is not told lies here. Of a run elsewhere that is a copy, and maybe not of the latest.
@@ -487,6 +494,38 @@ mod tests {
         for to in [RunState::Done, RunState::Failed] {
             assert_eq!(ends(&stopped, to), (to, false, false, true), "{to:?}: its device's word stands");
         }
+    }
+
+    #[test]
+    fn a_persons_pause_outlasts_an_eviction_and_a_loss_and_a_freeze_for_anything_else_does_not() {
+        let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
+        let run = |state: &str| -> Run {
+            let run = json!({
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did,
+                "state": state, "queued_at": 0,
+            });
+            serde_json::from_value(run).unwrap_or_else(|e| unreachable!("{e}"))
+        };
+        let id = run("working").id;
+        let happens = |run: &mut Run, body| {
+            change_run(run, &Event { version: 1, at: crate::Timestamp(0), actor: did.clone(), via: None, told: None, body });
+        };
+        let asks = |paused| Body::PauseAsked(crate::run::PauseAsked { run: id.clone(), paused });
+        let frozen = || Body::RunPaused { run: id.clone(), paused: true };
+        for to in [RunState::Evicted, RunState::Lost] {
+            let ends = || Body::RunMoved { run: id.clone(), to, reason: None };
+            let after = |bodies: Vec<Body>| {
+                let mut run = run("working");
+                bodies.into_iter().for_each(|body| happens(&mut run, body));
+                (run.paused, run.paused_by)
+            };
+            assert_eq!(after(vec![frozen(), asks(true), ends()]), (false, Some(did.clone())), "{to:?}");
+            assert_eq!(after(vec![frozen(), ends()]), (false, None), "{to:?}: the machine's owner froze it");
+            assert_eq!(after(vec![frozen(), asks(true), asks(false), ends()]), (false, None), "{to:?}: a person let it go on");
+        }
+        let mut next = Run { paused: true, paused_by: Some(did.clone()), ..run("queued") };
+        happens(&mut next, asks(false));
+        assert_eq!((next.paused, next.paused_by), (false, None), "nothing of it is frozen");
     }
 
     #[test]

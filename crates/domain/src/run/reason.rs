@@ -47,6 +47,11 @@ pub enum Reason {
         /// The requester's device.
         device: Did,
     },
+    /// A person paused its work, which had to leave its device since: it goes on when a person says so.
+    Paused {
+        /// Who.
+        by: Did,
+    },
     /// A stop order halts it: it is frozen, its work is saved, and it goes on when that is lifted.
     Halted {
         /// Who gave the order.
@@ -203,6 +208,9 @@ impl Reason {
             ),
             Self::WaitsForGateway { device } => {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
+            }
+            Self::Paused { by } => {
+                format!("Paused by {by}. Its work left its device since, and goes on when a person says so: meshwork run resume.")
             }
             Self::Halted { by, what, why } => {
                 format!("It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}")

@@ -295,6 +295,17 @@ pub enum Wish {
     },
 }
 
+/// That a person wants a run paused, or to go on: told apart from a freeze for the machine's owner, or by a stop order, which lasts no
+/// longer than its cause. Who wants it is the event's actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)] // So that the API's document has the event's type beside it.
+pub struct PauseAsked {
+    /// The run.
+    pub run: RunId,
+    /// Whether it is to be paused.
+    pub paused: bool,
+}
+
 /// What the host orders a runner to do. Carried out once each, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]

@@ -68,6 +68,7 @@ pub(super) fn further(run: &Run) -> Option<String> {
     let again = run.state == RunState::Evicted && run.task.is_some() && run.next_attempt(&run.requester).is_some();
     let when = match &run.reason {
         _ if !again => "",
+        _ if run.paused_by.is_some() => " once a person lets it go on, because it was paused",
         Some(Reason::GaveWay { .. }) => " when there is room, in front of what is as important as it",
         _ => " when there is room",
     };

@@ -1,6 +1,6 @@
 //! The journal, for people.
 
-use super::{Names, typed_at};
+use super::{Names, halted, typed_at};
 use crate::{
     output::at,
     paint::{Tone, cell, table, toned},
@@ -47,6 +47,8 @@ pub(crate) fn journals(value: &Value, names: &Names) -> Result<String, Problem> 
             state => toned(Tone::Bad, state),
         };
         let reached = if journal["reachable"] == true { "" } else { "unreachable" };
+        let reached: Vec<String> = [reached.to_owned()].into_iter().chain(journal["halted"].as_str().map(halted)).collect();
+        let reached = reached.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
         let as_of = as_of.filter(|_| journal["here"] != true).map(|at| ago(at, now)).unwrap_or_default();
         let hash: String = at(journal, &["hash"]).chars().take(12).collect();
         rows.push(vec![cell(names.of(&device)), cell(journal["seq"].to_string()), cell(hash), state, cell(as_of), cell(reached)]);

@@ -1,6 +1,6 @@
 //! This machine, for people: capacity, what runs, what is missing.
 
-use super::{Names, run, typed_at};
+use super::{Names, halted, run, typed_at};
 use crate::{
     output::at,
     paint::{Sheet, Tone, cell, paint, table, toned},
@@ -25,7 +25,12 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
             (true, _) => (Tone::Good, "this device".to_owned()),
             (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
+            _ if device["halted"].is_string() => (Tone::Bad, "away".to_owned()),
             _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
+        };
+        let (tone, reach) = match device["halted"].as_str() {
+            Some(what) => (Tone::Bad, format!("{reach}: {}", halted(what))),
+            None => (tone, reach),
         };
         let addresses: Vec<String> = typed_at(device, "addresses")?;
         rows.push(vec![
@@ -51,10 +56,12 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
     for device in value.as_array().into_iter().flatten() {
         let (did, has): (Did, Option<Capacity>) = (typed_at(device, "device")?, typed_at(device, "capacity")?);
         let title = format!("Device {}", names.of(&did));
+        let stopped = device["halted"].as_str().map(halted).unwrap_or_default();
         let Some(has) = has else {
             let state = format!("not heard since this process began; {}", last_seen(typed_at(device, "seen_at")?, now));
             let owner = clean(&at(device, &["owner"]));
-            sheets.push(Sheet::new(title).part("state", paint(Tone::Bad, &state)).part("owner", owner).text());
+            let sheet = Sheet::new(title).part("state", paint(Tone::Bad, &state)).part("halted", stopped);
+            sheets.push(sheet.part("owner", owner).text());
             continue;
         };
         let (total, free) = (has.total, has.free);
@@ -81,6 +88,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         let reclaimed: Option<Reclaim> = typed_at(device, "reclaimed")?;
         let sheet = Sheet::new(title)
             .part("state", state)
+            .part("halted", stopped)
             .part("as of", heard.map(|at| ago(at, now)).unwrap_or_default())
             .part("rtt", round_trip_ms.filter(|_| device["state"] == "live").map(|ms| format!("{ms} ms")).unwrap_or_default())
             .part("owner", clean(&at(device, &["owner"])))

@@ -41,10 +41,17 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
 fn as_of(value: &Value, names: &Names) -> String {
     let Some(whose) = away(value) else { return String::new() };
     let device = names.of(&whose.device);
+    let why = whose.halted.as_ref().map(|what| format!(": {}", halted(what))).unwrap_or_default();
+    let until = whose.until.map(|at| format!("; waited for until {}", text::until(at, text::now()))).unwrap_or_default();
     match whose.as_of {
-        Some(at) => format!("as of {}, {device} is away", text::ago(at, text::now())),
-        None => format!("{device} is away"),
+        Some(at) => format!("as of {}, {device} is away{why}{until}", text::ago(at, text::now())),
+        None => format!("{device} is away{why}{until}"),
     }
+}
+
+/// That a stop order halts something, by which devices are cut off from each other.
+fn halted(what: &str) -> String {
+    format!("a stop order halts {} (meshwork stop list)", text::clean(what))
 }
 
 /// The device that tells something and is away. One that was removed is not: it does not come back.

@@ -88,7 +88,6 @@ pub(crate) fn run(value: &Value, names: &Names) -> Result<String, Problem> {
         .part("priority", if run.priority.is_normal() { "" } else { run.priority.text() })
         .part("apart from", run.apart.as_ref().map(|apart| text::run(apart.run.as_str())).unwrap_or_default())
         .part("as of", run.told.as_ref().map(|told| ago(told.heard_at, now)).unwrap_or_default())
-        .part("known", if value["whose"].is_null() { as_of(value, names) } else { String::new() })
         .part("known from", known_from(value, names)?)
         .part("queued", ago(run.queued_at, now))
         .part("took", took(&run, now))
@@ -258,6 +257,13 @@ mod tests {
         let names = Names([(key.to_owned(), "bobs-box".to_owned())].into());
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("DEVICE") && table.contains("as of 3 min ago, bobs-box is away"), "{table}");
+        assert!(!table.contains("waited") && !table.contains("stop order"), "{table}");
+        item["away"]["until"] = json!(text::now().0 + 1_620_000);
+        let table = runs(&json!([item]), false, &names).unwrap();
+        assert!(table.contains("bobs-box is away; waited for until") && table.contains("in 27 minutes"), "{table}");
+        item["away"]["halted"] = json!("the device bobs-box");
+        let table = runs(&json!([item]), false, &names).unwrap();
+        assert!(table.contains("bobs-box is away: a stop order halts the device bobs-box"), "{table}");
         item["away"] = Value::Null;
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");

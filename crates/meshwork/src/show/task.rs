@@ -28,6 +28,7 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
         };
         let place = match &t.whose {
             Some(whose) if whose.removed => "on a device that was removed",
+            Some(whose) if !whose.reachable && whose.halted.is_some() => "on another device that is away by a stop order",
             Some(whose) if !whose.reachable => "on another device that is away",
             Some(_) => "on another device",
             None => "",

@@ -72,6 +72,12 @@ async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_resta
     two.bob.until_run(&run, "it is frozen", halted).await;
     let problem = two.bob.refused(&["task", "run", "T002", "--agent", "beat"], 3).await;
     assert!(problem["why"].as_str().unwrap().contains("It was lost."), "{problem}");
+    // Its lists agree that it hears of nobody, and name the order.
+    let order = format!("a stop order halts the device {BOBS}");
+    for verb in [["device", "list"], ["journal", "copies"]] {
+        let said = two.bob.told(&verb).await.stdout;
+        assert!(said.contains(&order) && !said.contains(" reachable"), "{verb:?}: {said}");
+    }
     // It is Bob's device, but not his order: he does not lift it.
     two.bob.refused(&["stop", "lift", &text(&stop["order"]["id"])], 3).await;
     // Known there by itself, without anybody's help.

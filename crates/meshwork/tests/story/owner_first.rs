@@ -117,6 +117,23 @@ async fn a_click_sends_a_guest_away_within_a_second_and_its_work_goes_on_when_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_paused_is_not_placed_after_an_eviction_until_a_person_lets_it_go_on() {
+    let (two, run) = guest("paused").await;
+    two.ada.ok(&["run", "pause", &run]).await;
+    two.bob.act("device.evict", json!({ "run": run })).await;
+    assert_eq!(two.ada.ended(&run).await["state"], "evicted");
+    let next = after(&two, &run).await;
+    let waits = |seen: &Value| seen["state"] == "queued" && seen["paused"] == true && seen["reason"]["code"] == "paused";
+    let seen = two.ada.until_run(&next, "it waits paused", waits).await;
+    assert!(seen["why"].as_str().unwrap().contains("Paused by ada"), "{seen:#}");
+    two.ada.ok(&["run", "resume", &next]).await;
+    // Bob's machine takes it again when it was away from there for a while.
+    two.ada.until_run(&next, "it is not paused any more", |seen| seen["paused"] == false && seen["reason"]["code"] != "paused").await;
+    two.ada.ok(&["run", "stop", &next]).await;
+    two.ada.ended(&next).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_is_frozen_before_the_journal_takes_its_end_and_goes_on_where_that_never_came_into_it() {
     let (mut two, run) = guest("unwritten").await;
     // As a disk that is slow.

@@ -8,6 +8,7 @@ use crate::{
     org::Org,
     picture,
     remote::{self, Reach, devices},
+    stops,
     table::{Action, Context, Effect, action},
 };
 use domain::{
@@ -58,6 +59,9 @@ pub struct DeviceView {
     /// How it was reached just now.
     #[serde(flatten)]
     pub reach: Reach,
+    /// What a stop order halts that cuts it off from this device, in words; none: no order does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
     /// Whether this device's Radicle node is connected to its own: then what either publishes is soon seen by the other. Of this device:
     /// whether its node runs.
     pub radicle_connected: bool,
@@ -71,16 +75,20 @@ pub struct DeviceView {
 async fn list(context: Context, _: Nothing) -> Result<Vec<DeviceView>, Problem> {
     let org = context.org()?;
     let (all, runs, radicle) = org.blocking(|org| Ok((org.state()?.devices, executed(org)?, by_radicle(org)))).await?;
+    let cut_off = stops::halted_device(&org, &org.device).is_some();
     let view = |device: domain::org::Device| {
         let (org, runs, radicle) = (&org, &runs, &radicle);
         async move {
             let here = device.did == org.device;
             let reach = if here { Reach { reachable: true, ..Reach::default() } } else { remote::probe(org, &device.did).await };
+            // As every other list has it: a device that is halted itself is told nothing but that others are there.
+            let reach = Reach { reachable: reach.reachable && (here || !cut_off), ..reach };
+            let halted = stops::cut_off(org, &device.did);
             let runs = runs.get(&device.did).copied().unwrap_or_default();
             let seen_at = devices::seen(org, &device.did);
             let radicle_connected = radicle.contains(&device.did);
             let domain::org::Device { name, did, owner, addresses, .. } = device;
-            DeviceView { name, did, owner, here, addresses, reach, radicle_connected, seen_at, runs }
+            DeviceView { name, did, owner, here, addresses, reach, halted, radicle_connected, seen_at, runs }
         }
     };
     Ok(futures::future::join_all(all.into_values().map(view)).await)
@@ -123,6 +131,9 @@ pub struct Device {
     pub owner: String,
     /// How it is known.
     pub state: Standing,
+    /// What a stop order halts that cuts it off from this device, in words; none: no order does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
     /// When it was there last, as far as is known here, whoever told of it; none: nothing of it was ever heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
@@ -170,13 +181,14 @@ async fn capacity(context: Context, _: Nothing) -> Result<Vec<Device>, Problem> 
             (false, None) => (Standing::Unheard, String::new()),
         };
         let (seen_at, at) = (devices::seen(org, &known.device.did), known.told.as_ref().map(|told| told.at));
+        let halted = stops::cut_off(org, &known.device.did);
         let round_trip_ms = known.told.as_ref().and_then(|told| told.round_trip_ms);
         let (capacity, condition, reclaimed, engines) = match known.told {
             Some(told) => (Some(told.capacity), told.condition, told.reclaimed, told.engines),
             None => (None, Condition::default(), None, vec![]),
         };
         let domain::org::Device { did: device, name, owner, .. } = known.device;
-        Device { device, name, owner, state, seen_at, at, round_trip_ms, capacity, condition, reclaimed, engines, limits }
+        Device { device, name, owner, state, halted, seen_at, at, round_trip_ms, capacity, condition, reclaimed, engines, limits }
     };
     let tell = move |org: &Arc<Org>| {
         let all = devices::all(org, &org.state()?, Class::Agent)?;
@@ -301,12 +313,14 @@ fn to_evict(org: &Org, named: Option<String>) -> Result<Vec<RunId>, Problem> {
 fn evicted(evicting: &Evicting, cut: usize, runs: &[Run]) -> String {
     let count = |of: fn(&Run) -> bool| runs.iter().filter(|run| of(run)).count();
     // What a person stopped meanwhile, or what ended otherwise, does not go on.
-    let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some());
+    let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_none());
+    let paused = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_some());
     let unsaved = count(|r| !r.state.ended());
     let nothing = count(|r| r.state == RunState::Evicted && r.checkpoint.is_none() && r.kept.is_none());
     let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {what}: {count}.") };
     let parts = [
         of(saved, "Saved, and going on from there when there is room"),
+        of(paused, "Saved, and going on from there once a person resumes it, because it was paused"),
         of(unsaved, "Not saved yet, and going on when that is done and there is room"),
         of(nothing, "Without anything to save"),
         of(count(|r| r.kept.is_some()), "With files that could not be saved, and are kept aside (meshwork run show names them)"),
@@ -382,6 +396,9 @@ mod tests {
 
         let told = evicted(&evicting(1, None), 0, std::slice::from_ref(&saved));
         assert_eq!(told, "Evicted 1 run. Saved, and going on from there when there is room: 1.");
+        let paused = Run { paused_by: Some(saved.member.clone()), ..saved.clone() };
+        let told = evicted(&evicting(1, None), 0, &[paused]);
+        assert!(told.contains("once a person resumes it, because it was paused: 1.") && !told.contains("room"), "{told}");
         assert_eq!(evicted(&evicting(1, None), 0, &[stopped]), "Evicted 1 run.", "a person stopped it meanwhile");
         let full = Problem::unavailable("The disk is full.");
         let told = evicted(&evicting(3, Some(full)), 1, &[saved, evicted_run, working]);

@@ -219,6 +219,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let budget = run.envelope.is_some().then(|| lifecycle::manifest(org, &run).ok().map(|(manifest, _)| manifest.budget)).flatten();
         let (away, kept_in) = (picture::away(org, &run), lifecycle::kept::place(org, &run));
         let (why, waits_for_a_person) = why(org, &run)?;
+        let gone = away.as_ref().map(|away| Ok::<_, Problem>(picture::away_text(&org.state()?, &run, away))).transpose()?;
+        let why = why.into_iter().chain(gone).reduce(|why, gone| format!("{why} {gone}"));
         Ok(Shown { budget, why, waits_for_a_person, away, kept_in, undelivered, whose, run: Run { left, ..run } })
     };
     org.blocking(tell).await

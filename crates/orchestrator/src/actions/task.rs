@@ -105,8 +105,8 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             .map(|seen| seen.map(|seen| seen.run))
             .collect::<Result<_, _>>()?;
         let state = org.state()?;
-        let away = runs.first().and_then(|run| picture::away(org, run));
-        let why = format!("{} {}", why(&board, &view, &runs), picture::away_text(&state, away.as_ref()));
+        let away = runs.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));
+        let why = format!("{} {}", why(&board, &view, &runs), away.unwrap_or_default());
         Ok(Shown { why: names::within(&state, why.trim_end()), view, runs })
     };
     context.org()?.blocking(show).await

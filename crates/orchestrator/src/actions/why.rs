@@ -135,7 +135,10 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
     let devices = looked.devices.iter().map(|device| of_device(&looked, &run, device)).collect();
     let away = known.as_ref().and_then(|run| picture::away(org, run));
     let why = match &known {
-        Some(run) => format!("{} {}", of_run(&state, &board, &view, run), picture::away_text(&state, away.as_ref())),
+        Some(run) => {
+            let away = away.as_ref().map(|away| picture::away_text(&state, run, away)).unwrap_or_default();
+            format!("{} {away}", of_run(&state, &board, &view, run))
+        }
         None => of_none(&board, &view, &looked),
     };
     let why = hindered.map_or_else(|| why.clone(), |problem| format!("{} A run could not begin now: {problem}", why.trim_end()));

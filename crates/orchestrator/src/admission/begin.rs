@@ -32,6 +32,7 @@ pub fn new_run(id: RunId, class: Class, project: ProjectName, member: Did, reque
         state: RunState::Queued,
         reason: None,
         paused: false,
+        paused_by: None,
         base: None,
         spec_hash: None,
         continues: None,

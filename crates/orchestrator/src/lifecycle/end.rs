@@ -343,6 +343,8 @@ pub(crate) async fn take_up_again(org: &Arc<Org>, id: &RunId) -> Result<(), Prob
     next.rebase = run.rebase;
     next.continues = Some(run.id.clone());
     next.attempt = attempt;
+    // What a person paused is not placed until a person lets it go on; a freeze for anything else ended with its cause.
+    (next.paused, next.paused_by) = (run.paused_by.is_some(), run.paused_by.clone());
     if was_not_begun_there(&run, &org.device) {
         let why = run.reason.as_ref().map(Reason::text).unwrap_or_default();
         (next.reason, next.tries) = (Some(dispatch::tries_again(&run, why)), run.tries + 1);
@@ -405,6 +407,17 @@ mod tests {
         assert!(matches!(second.reason, Some(Reason::TriesAgain { tries: 2, .. })), "{second:?}");
         assert_eq!(after(org, Run { key: Some(fixtures::did('r')), ..there() }).await.reason, None, "it had begun");
         assert_eq!(after(org, Run { device: Some(org.device.clone()), ..lost(org) }).await.reason, None);
+    }
+
+    #[tokio::test]
+    async fn what_a_person_paused_stays_so_wherever_it_goes_on() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let by = Some(org.member.clone());
+        let next = after(org, Run { paused_by: by.clone(), state: RunState::Evicted, ..lost(org) }).await;
+        assert_eq!((next.paused, next.paused_by), (true, by));
+        let next = after(org, Run { paused: true, state: RunState::Evicted, ..lost(org) }).await;
+        assert_eq!((next.paused, next.paused_by), (false, None), "it was frozen for the machine's owner");
     }
 
     #[tokio::test]

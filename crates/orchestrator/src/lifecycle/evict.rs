@@ -114,11 +114,11 @@ fn mark(id: &RunId, folder: &Path) {
     }
 }
 
-/// Whether a run is to be let go that is found again after a crash: it was frozen here, the journal knows of no end of it, and nothing else
-/// holds it. Where it still has to leave, it is frozen anew.
+/// Whether a run is to be let go that is found again after a crash: it was frozen here, the journal knows of no end of it, no person paused
+/// it too, and nothing else holds it. Where it still has to leave, it is frozen anew.
 pub(super) fn is_let_go(folder: &Path, run: &Run) -> bool {
     let held = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
-    run.ending.is_none() && !held && folder.join(FROZEN).exists()
+    run.ending.is_none() && run.paused_by.is_none() && !held && folder.join(FROZEN).exists()
 }
 
 /// Forgets that a run was frozen here: it goes on.
@@ -228,7 +228,8 @@ mod tests {
         assert!(is_let_go(dir.path(), &frozen));
         let leaving = Run { ending: Some(Reason::Evicted { message: String::new() }), ..frozen.clone() };
         let held = Run { reason: Some(Reason::WaitsForGateway { device: frozen.requester.clone() }), ..frozen.clone() };
-        assert!(!is_let_go(dir.path(), &leaving) && !is_let_go(dir.path(), &held));
+        let paused_too = Run { paused_by: Some(frozen.member.clone()), ..frozen.clone() };
+        assert!([leaving, held, paused_too].iter().all(|run| !is_let_go(dir.path(), run)));
         forget_frozen(dir.path());
         assert!(!is_let_go(dir.path(), &frozen));
     }

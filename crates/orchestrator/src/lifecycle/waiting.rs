@@ -41,8 +41,6 @@ struct Hold {
     begun: bool,
     /// Whether it is frozen for that.
     frozen: bool,
-    /// Whether a person had paused it before: then it stays so. After a restart nobody knows, and it goes on.
-    paused: bool,
 }
 
 impl Hold {
@@ -50,7 +48,7 @@ impl Hold {
         let never = watch::Sender::new(false);
         let missing = live.away.as_ref().map_or_else(|| never.subscribe(), |away| away.missing());
         let stops = org.stops.subscribe();
-        let mut hold = Self { org, run, live, missing, stops, _never: never, begun: false, frozen: false, paused: false };
+        let mut hold = Self { org, run, live, missing, stops, _never: never, begun: false, frozen: false };
         // Held before this process began: it is let go, unless something still holds it.
         if let Some(run) = hold.run() {
             let held = matches!(run.reason, Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. }));
@@ -74,7 +72,7 @@ impl Hold {
     async fn begin(&mut self) {
         let stop = self.cause().await;
         let Some(run) = self.run() else { return };
-        (self.begun, self.paused) = (true, run.paused);
+        self.begun = true;
         let reason = stop.as_ref().map_or_else(|| Reason::WaitsForGateway { device: run.requester.clone() }, stops::halt);
         // Before it is frozen: so whoever takes it up after a crash knows that it is to be let go.
         if let Err(problem) = self.tell(Some(reason)).await {
@@ -144,9 +142,9 @@ impl Hold {
         }
     }
 
-    /// Lets the run go on; where something holds it again meanwhile, it is held still.
+    /// Lets the run go on, unless a person paused it; where something holds it again meanwhile, it is held still.
     async fn end(&mut self) {
-        while !self.paused {
+        while self.run().is_none_or(|run| run.paused_by.is_none()) {
             if self.holds() {
                 return;
             }

@@ -30,7 +30,7 @@ impl Drop for Asking {
 impl super::Remote {
     /// Whether a device is being asked for this run, or executes it already.
     pub(crate) fn busy(&self, run: &RunId) -> bool {
-        lock(&self.asking).contains(run) || lock(&self.following).contains(run)
+        lock(&self.asking).contains(run) || lock(&self.following).contains_key(run)
     }
 }
 

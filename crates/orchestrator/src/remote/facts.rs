@@ -155,7 +155,7 @@ pub(super) async fn log(org: &Arc<Org>, run: RunId, after: u64) -> Result<Out<Lo
 
 /// Whether nothing is added to a run's log any more. Where that cannot be read it goes on: whoever reads it takes its end for the whole.
 pub(super) fn whole(org: &Org, run: &RunId) -> bool {
-    over(org, run).unwrap_or(false) && !lock(&org.remote.following).contains(run)
+    over(org, run).unwrap_or(false) && !lock(&org.remote.following).contains_key(run)
 }
 
 /// A line with those after it that are there already, as far as they fit into one message.

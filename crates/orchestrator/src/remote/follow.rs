@@ -8,6 +8,7 @@ use domain::{
     Did, Kind, Problem, RunId, Timestamp,
     event::{Body, kind},
     follow::{Came, Following, GivenUp},
+    lease::Reached,
     run::{Run, RunState},
     time::millis,
 };
@@ -53,8 +54,12 @@ pub(crate) fn follow_all(org: &Arc<Org>) -> Result<(), Problem> {
 
 /// Follows a run on another device until it has ended. `after` is the number of that device's journal after which its facts come.
 pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
-    if !lock(&org.remote.following).insert(run.clone()) {
-        return;
+    {
+        let mut following = lock(&org.remote.following);
+        if following.contains_key(run) {
+            return;
+        }
+        following.insert(run.clone(), clock::now());
     }
     let (following, run, device) = (org.clone(), run.clone(), device.clone());
     org.tasks.spawn(async move {
@@ -76,7 +81,10 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         if run.state.ended() {
             return ended(org, id).await;
         }
-        let (clock, following) = followed.get_or_insert_with(|| (Clock(heard_before(&run)), Following::begin(0)));
+        let (clock, following) = followed.get_or_insert_with(|| {
+            note_heard(org, id, run.told.as_ref().map_or_else(clock::now, |told| told.heard_at));
+            (Clock(heard_before(&run)), Following::begin(0))
+        });
         let after = run.told.as_ref().map_or(first, |told| told.seq);
         let begun = Instant::now();
         let given_up = match once(org, &run, device, after, clock, following, &told_of_log).await {
@@ -96,7 +104,7 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!(run = %id, %device, %problem, "a run elsewhere cannot be followed now; it is tried again");
                 }
-                broke(org, device, clock, following).await
+                broke(org, id, device, clock, following).await
             }
         };
         if let Some(why) = given_up {
@@ -110,6 +118,18 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
         }
         tokio::time::sleep(pauses.another()).await;
     }
+}
+
+/// Notes when the device of a run elsewhere was heard of last, for people.
+fn note_heard(org: &Org, id: &RunId, at: Timestamp) {
+    if let Some(heard_at) = lock(&org.remote.following).get_mut(id) {
+        *heard_at = at;
+    }
+}
+
+/// About when a run elsewhere is given up, unless its device is heard of before; none: it is not followed.
+pub(crate) fn waited_until(org: &Org, id: &RunId) -> Option<Timestamp> {
+    Some(lock(&org.remote.following).get(id)?.plus_ms(crate::fault::lease_ms()))
 }
 
 /// What the journal says, however often that cannot be read before: nobody else follows the run.
@@ -194,6 +214,7 @@ async fn facts(
         let Some(fact) = next.map_err(silent)? else { return Ok(Some(came)) };
         let fact = fact.map_err(|s| problem(&s))?;
         following.heard(clock.now_ms());
+        note_heard(org, &run.id, clock::now());
         // A message without an event comes where the journal there has no more, for now.
         came = if fact.event_json.is_empty() { Came::All } else { Came::UpTo(fact.seq) };
         if came != Came::All {
@@ -293,12 +314,15 @@ async fn ended(org: &Arc<Org>, id: &RunId) {
 
 /// Whether a run is given up whose connection broke: its device belongs to the org no more, or cannot be reached and the lease is over.
 /// Why it broke does not count: that may be the disk here, or a stop order.
-async fn broke(org: &Arc<Org>, device: &Did, clock: &Clock, following: &mut Following) -> Option<GivenUp> {
+async fn broke(org: &Arc<Org>, id: &RunId, device: &Did, clock: &Clock, following: &mut Following) -> Option<GivenUp> {
     if super::device(org, device).is_err_and(|p| p.kind == Kind::Forbidden) {
         return Some(GivenUp::Outside);
     }
     let now_ms = clock.now_ms();
     let reached = directly(org, device).await;
+    if reached == Reached::Yes {
+        note_heard(org, id, clock::now());
+    }
     following.broke(now_ms, crate::fault::lease_ms(), reached)
 }
 
@@ -337,6 +361,19 @@ mod tests {
         future::{pending, ready},
         sync::atomic::AtomicU64,
     };
+
+    #[tokio::test]
+    async fn a_run_elsewhere_is_waited_for_as_long_as_a_lease_after_its_device_was_heard_of() {
+        let opened = fixtures::Opened::new().await;
+        let (org, id) = (&opened.org, crate::clock::run_id());
+        note_heard(org, &id, Timestamp(1_000));
+        assert_eq!(waited_until(org, &id), None, "it is not followed");
+        lock(&org.remote.following).insert(id.clone(), Timestamp(1_000));
+        let first = waited_until(org, &id);
+        assert_eq!(first, Some(Timestamp(1_000).plus_ms(crate::fault::lease_ms())));
+        note_heard(org, &id, Timestamp(5_000));
+        assert_eq!(waited_until(org, &id), first.map(|first| first.plus_ms(4_000)));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_journal_that_cannot_be_read_for_a_while_ends_no_following() {

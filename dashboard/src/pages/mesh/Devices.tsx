@@ -103,6 +103,7 @@ function Reached({ device, room }: { device: Device; room?: Room }) {
         </span>
       )}
       {device.reachable && !device.radicle_connected && <span className="muted">Radicle not connected yet</span>}
+      {device.halted && <span className="muted">a stop order halts {device.halted}</span>}
       {device.problem && <span className="muted">{device.problem}</span>}
       {device.addresses.map((one) => (
         <code key={one}>{one}</code>

@@ -17,7 +17,7 @@ export function Steer({ run }: { run: ShownRun }) {
   if (!may) return null;
   return (
     <>
-      {run.state === "working" &&
+      {(run.state === "working" || (run.state === "queued" && run.paused)) &&
         run.reason?.code !== "halted" &&
         (run.paused ? (
           <Button busy={resume.isPending} onClick={() => resume.mutate(which)}>

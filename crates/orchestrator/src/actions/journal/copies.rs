@@ -7,6 +7,7 @@ use crate::{
     org::Org,
     picture,
     remote::{Copied, CopyState},
+    stops,
     table::Context,
 };
 use domain::{Did, Hash, Problem, Timestamp};
@@ -43,6 +44,9 @@ pub(super) struct JournalView {
     as_of: Option<Timestamp>,
     /// Whether it is followed at its device now.
     reachable: bool,
+    /// What a stop order halts that cuts its device off from this one, in words; none: no order does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    halted: Option<String>,
 }
 
 pub(super) async fn copies(context: Context, _: Nothing) -> Result<Vec<JournalView>, Problem> {
@@ -61,16 +65,17 @@ pub(super) async fn copies(context: Context, _: Nothing) -> Result<Vec<JournalVi
             why: None,
             as_of: Some(clock::now()),
             reachable: true,
+            halted: stops::cut_off(org, &org.device),
         }];
         for copied in org.journals.all() {
-            all.push(view(&copied, name(copied.journal.device()))?);
+            all.push(view(org, &copied, name(copied.journal.device()))?);
         }
         Ok(all)
     };
     context.org()?.blocking(look).await
 }
 
-fn view(copied: &Copied, name: Option<String>) -> Result<JournalView, Problem> {
+fn view(org: &Org, copied: &Copied, name: Option<String>) -> Result<JournalView, Problem> {
     let (standing, head) = (copied.standing(), copied.journal.head()?);
     let point = copied.journal.point();
     Ok(JournalView {
@@ -83,7 +88,8 @@ fn view(copied: &Copied, name: Option<String>) -> Result<JournalView, Problem> {
         state: Some(standing.state),
         why: standing.why,
         as_of: standing.as_of,
-        reachable: standing.live,
+        reachable: standing.live && stops::halted_device(org, &org.device).is_none(),
+        halted: stops::cut_off(org, copied.journal.device()),
     })
 }
 

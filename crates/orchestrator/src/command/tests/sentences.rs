@@ -204,7 +204,7 @@ fn a_task_is_taken_over_from_the_device_that_claimed_it() {
         ("takeover T001 of 002", "task.takeover feature=002-report task=T001"),
     ]);
     let mut world = world();
-    let whose = domain::picture::Whose { device: did('l'), as_of: Some(domain::Timestamp(0)), reachable: false, removed: false };
+    let whose = domain::picture::Whose::new(did('l'), Some(domain::Timestamp(0)), false);
     world.tasks[3].whose = Some(whose);
     let draft = drafts(&world, "take over T004").remove(0);
     assert_eq!(draft.sentence, "Take T004 of 001-login over from laptop-3.");

@@ -220,7 +220,7 @@ impl Copied {
     /// Whose it is, and how far that can be relied on: what everything that is known from it is marked with.
     pub(crate) fn whose(&self) -> Whose {
         let as_of = lock(&self.known).as_of.or_else(|| self.summed_up().map(|told| told.heard_at));
-        Whose { device: self.journal.device().clone(), as_of, reachable: self.live.load(Ordering::Relaxed), removed: false }
+        Whose::new(self.journal.device().clone(), as_of, self.live.load(Ordering::Relaxed))
     }
 
     /// Up to where it tells: the copy itself, and what its device summed up. What is read of it afterwards stays the same while this
