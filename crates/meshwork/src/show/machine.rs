@@ -67,7 +67,6 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         if total.gpus > 0 {
             rows.push(vec![cell("GPUs"), cell(free.gpus.to_string()), cell(total.gpus.to_string())]);
         }
-        let runtimes: Vec<_> = has.runtimes.iter().map(|r| if *r == Runtime::Local { "local" } else { "kubernetes" }).collect();
         let classes: Vec<_> = has.classes.iter().map(|c| run::class(*c)).collect();
         let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}:{v}"))).collect();
         let heard: Option<Timestamp> = typed_at(device, "at")?;
@@ -86,7 +85,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
             .part("owner", clean(&at(device, &["owner"])))
             .part("condition", self::condition(&condition))
             .part("guests", reclaimed.map(|why| Refusal::Reclaimed { why }.text()).unwrap_or_default())
-            .part("runtimes", runtimes.join(", "))
+            .part("runtimes", runtimes(&has.runtimes))
             .part("takes", classes.join(", "))
             .part("tags", tags.join(", "))
             .part("GPUs", gpus(&has.gpus))
@@ -96,6 +95,16 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         sheets.push(sheet.text());
     }
     Ok(sheets.join("\n\n"))
+}
+
+/// Where a device runs things; that nothing can run there is said with what to do.
+fn runtimes(all: &[Runtime]) -> String {
+    if all.is_empty() {
+        let no_runs = format!("none, so it gets no runs. {}", Refusal::Runtime { wanted: None }.text());
+        return paint(Tone::Bad, &no_runs);
+    }
+    let name = |runtime: &Runtime| if *runtime == Runtime::Local { "local" } else { "kubernetes" };
+    all.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// What a device's sensors saw, as far as there are any.
@@ -179,6 +188,13 @@ pub(crate) fn findings(all: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_device_where_no_sandbox_works_it_is_said_that_it_gets_no_runs_and_who_can_mend_that() {
+        let said = runtimes(&[]);
+        assert!(said.contains("gets no runs") && said.contains("`meshwork doctor` there"), "{said}");
+        assert_eq!(runtimes(&[Runtime::Local, Runtime::Kubernetes]), "local, kubernetes");
+    }
 
     #[test]
     fn of_a_gpu_the_name_is_told_and_its_memory_where_that_is_known() {

@@ -129,7 +129,7 @@ function Tags({ promised, own: all }: { promised: Record<string, string>; own: R
 
 function Free({ room }: { room?: Room }) {
   if (!room?.capacity) return <span className="muted">not known here</span>;
-  const { free, slots, slots_free } = room.capacity;
+  const { free, runtimes, slots, slots_free } = room.capacity;
   const facts = [
     `${slots_free} of ${plural(slots, "run")}`,
     plural(free.cpu_milli / 1_000, "core"),
@@ -140,6 +140,7 @@ function Free({ room }: { room?: Room }) {
   return (
     <span className={css.two}>
       <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
+      {runtimes.length === 0 && <span className="muted">No sandbox works on it, so it gets no runs: see “meshwork doctor” there.</span>}
       {room.state !== "here" && room.at && (
         <span className="muted">
           {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />
