@@ -6,7 +6,6 @@ use crate::{
     admission::{self, DeviceLimits},
     clock,
     lending::{self, guests::Owner},
-    limits,
     org::Org,
     queue,
 };
@@ -15,9 +14,11 @@ use domain::{
     announcement::{GivesWay, Queued},
     capacity::{Capacity, Taken},
     lend::{Condition, PROMISED_TAGS, Reclaim},
-    limits::ANNOUNCED_REPOSITORIES_MAX,
+    limits::{ANNOUNCED_REPOSITORIES_MAX, WORKED_AT_RUNS_MAX},
     manifest::Class,
     org::Device,
+    project::Project,
+    run::Run,
 };
 use forge::OrgState;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -38,6 +39,8 @@ pub(crate) struct Told {
     pub(crate) condition: Condition,
     pub(crate) reclaimed: Option<Reclaim>,
     pub(crate) repositories: Vec<Rid>,
+    /// How many of these, from the first on, it worked at lately.
+    pub(crate) worked_at: u32,
     pub(crate) engines: Vec<String>,
     /// Who waits for its room, the first first.
     pub(crate) queue: Vec<Queued>,
@@ -71,6 +74,7 @@ pub(crate) fn all(org: &Org, state: &OrgState, class: Class) -> Result<Vec<Known
                     condition: said.condition,
                     reclaimed: said.reclaimed,
                     repositories: said.repositories,
+                    worked_at: said.worked_at,
                     engines: said.engines,
                     queue: said.queue,
                     gives_way: said.gives_way,
@@ -124,12 +128,14 @@ pub(crate) fn here(org: &Org, class: Class) -> Result<Told, Problem> {
     let mut capacity = DeviceLimits::of(org).capacity(Taken::by(&runs), others, class);
     // What it lends to others; whoever owns it needs no leave.
     capacity.classes = lending.policy.classes;
+    let (repositories, worked_at) = repositories(org)?;
     let engines = engine::profile::all().iter().filter(|profile| engine::installed(&profile.name, &org.engines).is_some());
     Ok(Told {
         capacity,
         condition: lending.condition,
         reclaimed: lending.reclaimed,
-        repositories: repositories(org)?,
+        repositories,
+        worked_at,
         engines: engines.map(|profile| profile.name.clone()).collect(),
         queue,
         gives_way: queue::room::gives_way(&Owner::of(org, &state), &runs),
@@ -147,18 +153,21 @@ pub(crate) fn tags(device: &Device, mut claimed: BTreeMap<String, String>) -> BT
     claimed
 }
 
-/// The org's projects that lie in this device's storage. Where there are too many to tell, those that were worked at last.
-fn repositories(org: &Org) -> Result<Vec<Rid>, Problem> {
+/// The org's projects that lie in this device's storage, as many as are told, and how many of them were worked at here lately.
+fn repositories(org: &Org) -> Result<(Vec<Rid>, u32), Problem> {
     let here: HashSet<Rid> = org.forge.repositories()?.into_iter().collect();
     let state = org.remote.org();
-    let mut found: Vec<_> = state.projects.values().filter(|project| here.contains(&project.rid)).collect();
-    if found.len() > ANNOUNCED_REPOSITORIES_MAX {
-        let runs = org.runs(limits::LIST_DEFAULT)?;
-        let used = |project: &&domain::project::Project| runs.iter().position(|run| run.project == project.name).unwrap_or(usize::MAX);
-        found.sort_by_key(used);
-        found.truncate(ANNOUNCED_REPOSITORIES_MAX);
-    }
-    Ok(found.into_iter().map(|project| project.rid.clone()).collect())
+    let there = state.projects.values().filter(|project| here.contains(&project.rid)).collect();
+    Ok(used_first(there, &org.runs(WORKED_AT_RUNS_MAX)?, &org.device))
+}
+
+/// Those that a device worked at last come first; how many these are is told too. `runs` are the newest first.
+fn used_first(mut projects: Vec<&Project>, runs: &[Run], device: &Did) -> (Vec<Rid>, u32) {
+    let used = |project: &Project| runs.iter().position(|run| run.project == project.name && run.device.as_ref() == Some(device));
+    projects.sort_by_cached_key(|project| used(project).unwrap_or(usize::MAX));
+    projects.truncate(ANNOUNCED_REPOSITORIES_MAX);
+    let worked_at = projects.iter().filter(|project| used(project).is_some()).count();
+    (projects.into_iter().map(|project| project.rid.clone()).collect(), u32::try_from(worked_at).unwrap_or(u32::MAX))
 }
 
 /// Of these devices those that may read a repository: with their own key, or that of a member on them, as a person's profile does.
@@ -175,7 +184,31 @@ pub(crate) fn readers(org: &Org, state: &OrgState, rid: &Rid) -> Result<Option<B
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{admission::new_run, fixtures::did};
+
+    #[test]
+    fn projects_that_a_device_worked_at_come_first_and_others_work_does_not_count() {
+        let project = |name: &str, n: u8| Project {
+            name: name.parse().unwrap(),
+            rid: format!("rad:z3gqcJUoA1n9HaHKufZs5FCSGazv{n}").parse().unwrap(),
+            branch: "main".into(),
+            mirror: None,
+            gates: vec![],
+        };
+        let run = |name: &str, device| {
+            let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+            Run { device, ..new_run(id, Class::Agent, name.parse().unwrap(), did('a'), did('a'), Timestamp(0)) }
+        };
+        let (alpha, beta, gamma) = (project("alpha", 1), project("beta", 2), project("gamma", 3));
+        let all = || vec![&alpha, &beta, &gamma];
+        let rids = |of: [&Project; 3]| of.map(|project| project.rid.clone()).to_vec();
+        let runs = [run("alpha", Some(did('b'))), run("alpha", None), run("gamma", Some(did('a'))), run("gamma", Some(did('a')))];
+        assert_eq!(used_first(all(), &runs, &did('a')), (rids([&gamma, &alpha, &beta]), 1));
+        assert_eq!(used_first(all(), &runs, &did('b')), (rids([&alpha, &beta, &gamma]), 1));
+        assert_eq!(used_first(all(), &runs, &did('c')), (rids([&alpha, &beta, &gamma]), 0));
+    }
 
     #[test]
     fn what_only_the_org_can_promise_is_not_taken_from_the_device() {
