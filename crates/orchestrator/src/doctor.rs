@@ -1,5 +1,7 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
+mod open;
+
 use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
 use domain::{
     Did, PatchId, Problem, Rid, RunId, Timestamp,
@@ -38,6 +40,7 @@ pub fn look(data: &Path) -> Vec<Finding> {
         },
     });
     found.push(lending::look_at(data));
+    found.extend(open::finding(data));
     // A folder that is not there yet is not made by looking.
     let own = data.join("version").exists().then(|| DataDir::open(data).ok()).flatten();
     if own.is_some_and(|data| data.apart().iter().any(|org| data.org(org).has_own_tailscaled())) {
