@@ -25,7 +25,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
             (true, _) => (Tone::Good, "this device".to_owned()),
             (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
-            _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
+            _ => (Tone::Bad, not_reachable(device["heard_at"].is_i64(), &last_seen(seen, now))),
         };
         let addresses: Vec<String> = typed_at(device, "addresses")?;
         rows.push(vec![
@@ -40,7 +40,13 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
     Ok(table(&["DEVICE", "OWNER", "STATE", "RUNS", "ADDRESS", ""], &rows))
 }
 
-/// When a device was there last.
+/// That a device cannot be reached now, and when it was there last: where it never `answered` here, others may have told that.
+fn not_reachable(answered: bool, last_seen: &str) -> String {
+    let never = if answered { "" } else { ": no answer since meshwork up began here" };
+    format!("not reachable{never}; {last_seen}")
+}
+
+/// When a device was there last, as far as anybody told.
 fn last_seen(seen: Option<Timestamp>, now: Timestamp) -> String {
     seen.map_or_else(|| "never seen from here".to_owned(), |at| format!("last seen {}", ago(at, now)))
 }
@@ -194,6 +200,15 @@ mod tests {
         let said = runtimes(&[]);
         assert!(said.contains("gets no runs") && said.contains("`meshwork doctor` there"), "{said}");
         assert_eq!(runtimes(&[Runtime::Local, Runtime::Kubernetes]), "local, kubernetes");
+    }
+
+    #[test]
+    fn of_a_device_that_others_alone_heard_it_is_said_that_it_did_not_answer_this_one() {
+        let now = Timestamp(60_000);
+        let told = not_reachable(false, &last_seen(Some(now), now));
+        assert_eq!(told, "not reachable: no answer since meshwork up began here; last seen now");
+        assert_eq!(not_reachable(true, &last_seen(Some(Timestamp(0)), now)), "not reachable; last seen 1 min ago");
+        assert_eq!(not_reachable(false, &last_seen(None, now)).split("; ").last(), Some("never seen from here"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use domain::{
     run::Run,
 };
 use forge::OrgState;
+use mesh::Heard;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A device of the org, and what is known of its room.
@@ -102,14 +103,16 @@ pub(crate) fn seen(org: &Org, device: &Did) -> Option<Timestamp> {
     if *device == org.device {
         return Some(clock::now());
     }
-    let by_gossip = org.remote.gossip.get().and_then(|open| {
-        let all = open.heard.borrow();
-        let heard = all.get(device)?;
-        Some(if heard.live { clock::now() } else { heard.changed_at })
-    });
+    let by_gossip = org.remote.gossip.get().and_then(|open| open.heard.borrow().get(device).map(|heard| heard_last(heard, clock::now())));
     let reached = lock(&org.remote.reach).get(device).and_then(|reach| reach.heard_at);
     let by_journal = org.journals.get(device).and_then(|copy| copy.whose().as_of);
     by_gossip.max(reached).max(by_journal)
+}
+
+/// When a device was there last, by gossip. What is new here of one that is silent may have been on its way for long, through others' hands:
+/// of that only the device itself says when it said it.
+fn heard_last(heard: &Heard, now: Timestamp) -> Timestamp {
+    if heard.live { now } else { heard.changed_at.min(heard.announcement.at) }
 }
 
 /// This device, as it is now; without what the org promises about it.
@@ -187,6 +190,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{admission::new_run, fixtures::did};
+    use domain::announcement::Announcement;
+    use serde_json::json;
+    use std::sync::Arc;
 
     #[test]
     fn projects_that_a_device_worked_at_come_first_and_others_work_does_not_count() {
@@ -208,6 +214,19 @@ mod tests {
         assert_eq!(used_first(all(), &runs, &did('a')), (rids([&gamma, &alpha, &beta]), 1));
         assert_eq!(used_first(all(), &runs, &did('b')), (rids([&alpha, &beta, &gamma]), 1));
         assert_eq!(used_first(all(), &runs, &did('c')), (rids([&alpha, &beta, &gamma]), 0));
+    }
+
+    #[test]
+    fn of_a_device_that_was_never_live_here_it_is_known_when_it_spoke_and_not_when_that_came() {
+        let none = json!({"cpu_milli": 0, "memory_bytes": 0, "disk_bytes": 0, "gpus": 0});
+        let capacity = json!({"total": none, "free": none, "tags": {}, "runtimes": [], "classes": [], "slots": 1, "slots_free": 1});
+        let device = identity::Key::from_seed(&[1; 32]).did();
+        let said = json!({"version": 1, "org": "crew", "device": device, "number": 7, "at": 10, "started": 1, "capacity": capacity});
+        let announcement: Arc<Announcement> = Arc::new(serde_json::from_value(said).unwrap());
+        let heard = |live, at| Heard { announcement: Arc::clone(&announcement), envelope_json: "".into(), live, changed_at: Timestamp(at) };
+        assert_eq!(heard_last(&heard(false, 900), Timestamp(1_000)), Timestamp(10), "it came from others just now");
+        assert_eq!(heard_last(&heard(false, 5), Timestamp(1_000)), Timestamp(5), "its clock is ahead of this one");
+        assert_eq!(heard_last(&heard(true, 900), Timestamp(1_000)), Timestamp(1_000));
     }
 
     #[test]

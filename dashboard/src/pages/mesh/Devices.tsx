@@ -86,6 +86,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
 }
 
 function Reached({ device, room }: { device: Device; room?: Room }) {
+  const silent = !device.reachable && device.heard_at == null;
   const took = device.here ? undefined : answersIn(room?.round_trip_ms);
   return (
     <span className={css.two}>
@@ -103,6 +104,7 @@ function Reached({ device, room }: { device: Device; room?: Room }) {
         </span>
       )}
       {device.reachable && !device.radicle_connected && <span className="muted">Radicle not connected yet</span>}
+      {silent && <span className="muted">no answer since meshwork up began here</span>}
       {device.problem && <span className="muted">{device.problem}</span>}
       {device.addresses.map((one) => (
         <code key={one}>{one}</code>
