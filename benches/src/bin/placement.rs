@@ -245,6 +245,7 @@ fn candidate(random: &mut Random) -> Result<Candidate> {
         capacity: Capacity { total, free, tags, gpus: vec![], runtimes, classes, slots, slots_free, others: Lane::default() },
         reclaimed: random.percent(15).then_some(Reclaim::Present),
         repositories,
+        worked_at: u32::MAX,
         engines: ENGINES.iter().filter(|_| random.percent(70)).map(|engine| (*engine).to_owned()).collect(),
         suspected: random.percent(3),
         round_trip_ms: random.percent(90).then(|| random.below(200) as u32),

@@ -41,6 +41,9 @@ pub struct Announcement {
     /// Repositories that lie in its storage, the ones used last first; at most [`crate::limits::ANNOUNCED_REPOSITORIES_MAX`].
     #[serde(default)]
     pub repositories: Vec<Rid>,
+    /// How many of these, from the first on, it worked at lately; the others merely lie there.
+    #[serde(default)]
+    pub worked_at: u32,
     /// Engines that are installed there.
     #[serde(default)]
     pub engines: Vec<String>,

@@ -54,6 +54,8 @@ pub const ANNOUNCED_WAITS_AT_MAX: usize = 8;
 pub const ANNOUNCED_QUEUE_MAX: usize = 32;
 /// How many of a device's repositories, of those used last, count as warm.
 pub const WARM_REPOSITORIES_MAX: usize = 2;
+/// Through how many runs, the newest, it is looked which repositories a device worked at last.
+pub const WORKED_AT_RUNS_MAX: usize = 32;
 /// How many readers or devices to avoid are looked up one by one; of larger sets only the best devices are tested.
 pub const LOOKED_UP_MAX: usize = 256;
 /// Up to this many victims the smallest set is searched for; beyond it a small one suffices.

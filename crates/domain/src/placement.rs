@@ -27,7 +27,7 @@ pub use snapshot::Snapshot;
 pub use turn::{Keeps, keeps};
 pub use untaken::Untaken;
 
-use crate::{Did, Rid, Timestamp, capacity::Capacity, lend::Reclaim, manifest::Manifest};
+use crate::{Did, Rid, Timestamp, capacity::Capacity, lend::Reclaim, limits::WARM_REPOSITORIES_MAX, manifest::Manifest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -49,12 +49,22 @@ pub struct Candidate {
     pub reclaimed: Option<Reclaim>,
     /// Repositories that lie in its storage, the ones used last first.
     pub repositories: Vec<Rid>,
+    /// How many of these, from the first on, it worked at lately.
+    pub worked_at: u32,
     /// Engines that are installed there.
     pub engines: Vec<String>,
     /// Whether it was not heard of lately.
     pub suspected: bool,
     /// How long it takes to it and back, in milliseconds; none: not known. The asking device itself is at 0.
     pub round_trip_ms: Option<u32>,
+}
+
+impl Candidate {
+    /// The repositories that it worked at last, as far as they count.
+    fn warm(&self) -> &[Rid] {
+        let most = usize::try_from(self.worked_at).unwrap_or(usize::MAX).min(WARM_REPOSITORIES_MAX);
+        self.repositories.get(..most).unwrap_or(&self.repositories)
+    }
 }
 
 /// What is asked of all devices.
@@ -179,7 +189,8 @@ pub fn refusals(manifest: &Manifest, capacity: &Capacity) -> Vec<Refusal> {
     } else if let Some((resource, free, wanted)) = capacity.free.lacks(manifest.resources) {
         found.push(Refusal::Busy { resource: resource.into(), free, wanted });
     }
-    if capacity.slots_free == 0 {
+    // Of what can run nothing it is not said besides that its slots are taken.
+    if capacity.slots_free == 0 && !capacity.runtimes.is_empty() {
         found.push(Refusal::NoSlot { slots: capacity.slots });
     }
     let full = found.iter().any(|r| matches!(r, Refusal::Busy { .. } | Refusal::NoSlot { .. }));

@@ -59,8 +59,11 @@ fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
     if !json || !error.use_stderr() {
-        let _ = error.print();
-        return exit(error.exit_code());
+        let printed = error.print();
+        if !error.use_stderr() {
+            output::wrote(printed);
+        }
+        return output::unwritten().map_or_else(|| exit(error.exit_code()), |lost| output::fail(&lost, false));
     }
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -56,8 +56,12 @@ static AMISS: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints a text. That it could not be written is kept for [`is_amiss`] and [`unwritten`]: what was asked for is done all the same.
 pub(crate) fn say(text: &str) {
-    let mut out = io::stdout().lock();
-    if let Err(error) = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+    wrote(writeln!(io::stdout(), "{}", text.trim_end()));
+}
+
+/// Notes whether something came to standard output, and sends on what still waits for that.
+pub(crate) fn wrote(done: io::Result<()>) {
+    if let Err(error) = done.and_then(|()| io::stdout().flush()) {
         let _ = AMISS.set(error);
     }
 }

@@ -398,7 +398,8 @@ impl DeviceLimits {
             runtimes: if self.works { vec![Runtime::Local] } else { vec![] },
             classes: vec![Class::Agent, Class::Ci],
             slots: self.slots,
-            slots_free: self.slots.saturating_sub(all.slots),
+            // Where nothing can run, no slot is free for anything.
+            slots_free: if self.works { self.slots.saturating_sub(all.slots) } else { 0 },
             others,
         }
     }
@@ -482,6 +483,8 @@ mod tests {
         let memory = Memory { available_bytes: Some(30), held_bytes: Some(10), ..memory };
         let beside = DeviceLimits { memory, ..lends.clone() }.capacity(Taken::by(&runs[..1]), Taken::default(), Class::Agent);
         assert_eq!((beside.total.memory_bytes, beside.free.memory_bytes, beside.free.cpu_milli), (100, 10, 3_000));
+        let broken = DeviceLimits { works: false, ..lends.clone() }.capacity(Taken::default(), Taken::default(), Class::Agent);
+        assert_eq!((broken.runtimes, broken.slots, broken.slots_free), (vec![], 2, 0), "where no sandbox works");
         let usual = Resources { cpu_milli: 9_000, memory_bytes: 90, disk_bytes: 1 << 40, gpus: 0 };
         let asked = lends.at_most(usual);
         assert_eq!((asked.cpu_milli, asked.memory_bytes, asked.disk_bytes), (4_000, 33, limits::RUN_DISK_BYTES_MIN));

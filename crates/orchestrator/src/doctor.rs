@@ -1,6 +1,8 @@
 //! What Meshwork needs of this machine, whether it is there, and how to mend it.
 
-use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, org::Org, remote, removed, tailnet};
+mod open;
+
+use crate::{clock, data_dir::DataDir, doubled, lending, lifecycle, limits, names, org::Org, remote, removed, tailnet};
 use domain::{
     Did, PatchId, Problem, Rid, RunId, Timestamp,
     event::{Body, Event, kind},
@@ -38,6 +40,7 @@ pub fn look(data: &Path) -> Vec<Finding> {
         },
     });
     found.push(lending::look_at(data));
+    found.extend(open::finding(data));
     // A folder that is not there yet is not made by looking.
     let own = data.join("version").exists().then(|| DataDir::open(data).ok()).flatten();
     if own.is_some_and(|data| data.apart().iter().any(|org| data.org(org).has_own_tailscaled())) {
@@ -327,7 +330,9 @@ pub fn warnings(org: &Org) -> Vec<String> {
     let found = found.chain(or_unread("changes that do not count", aside(org))).chain(left_out(org, false));
     let found = found.chain(or_unread("unsaved work", unsaved(org)));
     let found = found.chain(tailnet::finding(org)).chain(tailnet::amiss(org)).chain(remote::not_here(org)).chain(unread_policy(org));
-    found.filter(|finding| !finding.ok).map(|finding| format!("{}: {}", finding.what, finding.detail)).collect()
+    let state = org.remote.org();
+    let text = |finding: Finding| names::within(&state, &format!("{}: {}", finding.what, finding.detail));
+    found.filter(|finding| !finding.ok).map(text).collect()
 }
 
 /// The copies of other devices' journals that stand: something was kept out of them, or they cannot be opened or written here.
@@ -340,11 +345,12 @@ pub fn journals(org: &Org) -> Vec<Finding> {
              there. If the copy stands even so: stop meshwork up, move that folder away, and start it; the journal is copied anew.",
             org.dir.journals().join(device.as_str()).display()
         );
-        Some(Finding { what: format!("journal of {device}"), ok: false, detail: why, next: Some(next) })
+        Some(Finding { what: format!("journal of {}", remote::called(org, device)), ok: false, detail: why, next: Some(next) })
     };
     let failing = org.journals.failing(&org.remote.org()).into_iter().map(|(device, problem)| {
         let detail = format!("It is not copied here: {} {}", problem.what, problem.why.unwrap_or_default());
-        Finding { what: format!("journal of {device}"), ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
+        let what = format!("journal of {}", remote::called(org, &device));
+        Finding { what, ok: false, detail: detail.trim_end().to_owned(), next: problem.next }
     });
     org.journals.all().into_iter().filter_map(finding).chain(failing).collect()
 }

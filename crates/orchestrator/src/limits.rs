@@ -452,6 +452,8 @@ pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
 /// The pause before devices that have not heard a stop order are told again.
 pub(crate) const STOPS_AGAIN: Duration = Duration::from_secs(2);
 
+/// How long a device does not take up again the work of a run that was sent away from it by name, in milliseconds.
+pub(crate) const SENT_AWAY_PAUSE_MS: u64 = 120_000;
 /// How often it is looked whether this machine is its owner's alone: guests are frozen within a second.
 pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often a desktop session is asked at most for how long it is idle: shorter than the pause between looks, so that each of them asks,

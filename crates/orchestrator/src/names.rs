@@ -1,7 +1,10 @@
 //! Names of people and machines that can be a file's.
 
-use domain::{Kind, Problem};
+use domain::{Did, Kind, Problem};
 use forge::OrgState;
+
+/// How every key's name begins.
+const PREFIX: &str = "did:key:";
 
 /// What everybody calls themselves, where a member is asked for.
 pub(crate) const ME: &str = "me";
@@ -20,16 +23,34 @@ pub(crate) fn check_person(name: &str) -> Result<(), Problem> {
         .next("Use lower-case letters, digits, “-” and “_”."))
 }
 
+/// A problem in which they are called so. In what to do next keys stay: commands take them.
+pub(crate) fn within_problem(state: &OrgState, problem: Problem) -> Problem {
+    let what = within(state, &problem.what);
+    let why = problem.why.as_deref().map(|why| within(state, why));
+    Problem { what, why, ..problem }
+}
+
 /// A sentence in which members and devices are called by their names, and not by their keys.
 pub(crate) fn within(state: &OrgState, sentence: &str) -> String {
-    if !sentence.contains("did:key:") {
+    if !sentence.contains(PREFIX) {
         return sentence.to_owned();
     }
     let members = state.members.values().flat_map(|member| member.keys.iter().map(move |key| (&key.did, &member.name)));
     let devices = state.devices.values().map(|device| (&device.did, &device.name));
-    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| text.replace(key.as_str(), name));
+    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| replace(&text, key, name));
     let gone = state.revoked.iter().chain(&state.ended).filter_map(|gone| Some((&gone.did, state.called(&gone.did)?)));
-    gone.fold(text, |text, (key, name)| text.replace(key.as_str(), &name))
+    gone.fold(text, |text, (key, name)| replace(&text, key, &name))
+}
+
+/// Puts the name in place of the key; in a path the key stays, as the name of a folder.
+fn replace(text: &str, key: &Did, name: &str) -> String {
+    let mut parts = text.split(key.as_str());
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        named.push_str(if named.ends_with('/') { key.as_str() } else { name });
+        named.push_str(part);
+    }
+    named
 }
 
 /// What this machine is called.
@@ -68,6 +89,19 @@ mod tests {
         let state = OrgState { members: [member("ada", Role::Owner, &['a'])].into(), revoked, ended, ..state() };
         let sentence = format!("{} {} {} {}", did('A'), did('g'), did('h'), did('k'));
         assert_eq!(within(&state, &sentence), format!("ada old-box (removed) bob (removed) {}", did('k')));
+    }
+
+    #[test]
+    fn a_problem_calls_people_by_their_names_and_leaves_paths_and_commands_as_they_are() {
+        let state = OrgState { members: [member("ada", Role::Owner, &['a'])].into(), ..state() };
+        let key = did('A');
+        let problem = Problem::unavailable(format!("{key} did not answer."))
+            .because(format!("/data/journals/{key} is full, by {key}."))
+            .next(format!("meshwork org remove {key}"));
+        let named = within_problem(&state, problem);
+        assert_eq!(named.what, "ada did not answer.");
+        assert_eq!(named.why, Some(format!("/data/journals/{key} is full, by ada.")));
+        assert_eq!(named.next, Some(format!("meshwork org remove {key}")));
     }
 
     #[test]

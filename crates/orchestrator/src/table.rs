@@ -5,7 +5,7 @@ mod hints;
 
 pub use hints::command;
 
-use crate::{actions, caller::Caller, machine::Machine, org::Org, rights, stops};
+use crate::{actions, caller::Caller, machine::Machine, names, org::Org, rights, stops};
 use domain::{Problem, actor::Actor, role::Permission};
 use futures::future::BoxFuture;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -94,8 +94,13 @@ impl Action {
         without_nul(&input)?;
         let by_hand = context.caller.by_hand();
         // On its own: a caller that goes away does not stop it half-way.
+        let machine = context.machine.clone();
         let done = tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?;
-        done.map_err(|problem| if by_hand { problem } else { hints::for_scripts(problem, &self.input_schema()) })
+        let named = |problem: Problem| match machine.org() {
+            Ok(org) => names::within_problem(&org.remote.org(), problem),
+            Err(_) => problem,
+        };
+        done.map_err(named).map_err(|problem| if by_hand { problem } else { hints::for_scripts(problem, &self.input_schema()) })
     }
 
     /// A member whom a stop order halts changes nothing, but may see, and lift it where they may.

@@ -49,7 +49,7 @@ export const actions = {
   "run.answer": {"summary":"Answer a permission request of an engine.","permission":"steer_runs","changes":true},
   "run.pause": {"summary":"Freeze a run.","permission":"steer_runs","changes":true},
   "run.resume": {"summary":"Let a frozen run go on.","permission":"steer_runs","changes":true},
-  "run.kept": {"summary":"List folders of runs that hold files which are in no commit.","permission":"view","changes":false},
+  "run.kept": {"summary":"List folders of runs that hold work which is in no patch.","permission":"view","changes":false},
   "run.drop": {"summary":"Remove the folder that is kept of a run.","permission":"steer_runs","changes":true},
   "run.stop": {"summary":"End a run; its work stays in a checkpoint.","permission":"steer_runs","changes":true},
   "patch.list": {"summary":"List the patches of a project.","permission":"view","changes":false},

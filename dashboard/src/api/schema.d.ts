@@ -840,7 +840,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List folders of runs that hold files which are in no commit. */
+        /** List folders of runs that hold work which is in no patch. */
         get: operations["run_kept"];
         put?: never;
         post?: never;

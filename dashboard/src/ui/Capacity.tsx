@@ -6,7 +6,7 @@ import { bytes, plural } from "./words";
 
 export function Capacity({ device: { capacity } }: { device: Output<"device.capacity">[number] }) {
   if (!capacity) return null;
-  const { total, free } = capacity;
+  const { total, free, runtimes } = capacity;
   const cores = (milli: number) => (milli / 1_000).toFixed(milli % 1_000 ? 1 : 0);
   return (
     <div className={`${ui.card} ${css.meters}`}>
@@ -14,6 +14,7 @@ export function Capacity({ device: { capacity } }: { device: Output<"device.capa
       <Meter name="Processor" total={total.cpu_milli} taken={total.cpu_milli - free.cpu_milli} text={cores} unit=" cores" />
       <Meter name="Memory" total={total.memory_bytes} taken={total.memory_bytes - free.memory_bytes} text={bytes} />
       <Meter name="Disk" total={total.disk_bytes} taken={total.disk_bytes - free.disk_bytes} text={bytes} />
+      {runtimes.length === 0 && <span className="muted">No sandbox works on it, so it gets no runs: see “meshwork doctor” there.</span>}
       {total.gpus > 0 && <span className="muted">{plural(total.gpus, "GPU")}</span>}
     </div>
   );

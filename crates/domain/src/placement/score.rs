@@ -9,10 +9,7 @@
 //! All points are even but those for an own device: so that one wins among equals, and never over a better one.
 
 use super::{Candidate, Request};
-use crate::{
-    capacity::{Capacity, Resources},
-    limits::WARM_REPOSITORIES_MAX,
-};
+use crate::capacity::{Capacity, Resources};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,12 +72,11 @@ pub struct Part {
 /// All parts of a device's score.
 pub(super) fn parts(request: &Request<'_>, candidate: &Candidate) -> Vec<Part> {
     let repository = request.manifest.work.repository();
-    let place = candidate.repositories.iter().position(|there| there == repository);
     let given = |there: bool, points: u32| if there { points } else { 0 };
     [
         (Merit::Fit, Asked::of(request.manifest.resources).fit(Size::of(candidate.capacity.total))),
-        (Merit::Data, given(place.is_some(), DATA_POINTS)),
-        (Merit::Warm, given(place.is_some_and(|place| place < WARM_REPOSITORIES_MAX), WARM_POINTS)),
+        (Merit::Data, given(candidate.repositories.contains(repository), DATA_POINTS)),
+        (Merit::Warm, given(candidate.warm().contains(repository), WARM_POINTS)),
         (Merit::Share, share(&candidate.capacity)),
         (Merit::Distance, distance(candidate.round_trip_ms)),
         (Merit::Own, given(candidate.owner == request.member, OWN_POINTS)),

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     Did, Rid,
     capacity::{Resources, Runtime},
-    limits::WARM_REPOSITORIES_MAX,
     manifest::Class,
 };
 use std::{
@@ -234,6 +233,6 @@ fn keys(candidate: &Candidate) -> BTreeSet<Key> {
     keys.extend(capacity.tags.iter().map(|(tag, value)| Key::Tag(tag.clone(), value.clone())));
     keys.extend(candidate.engines.iter().cloned().map(Key::Engine));
     keys.extend(candidate.repositories.iter().cloned().map(Key::Data));
-    keys.extend(candidate.repositories.iter().take(WARM_REPOSITORIES_MAX).cloned().map(Key::Warm));
+    keys.extend(candidate.warm().iter().cloned().map(Key::Warm));
     keys
 }

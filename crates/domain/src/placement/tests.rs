@@ -68,6 +68,7 @@ fn device(n: u8, cpu: u64, free: u64, gpu: bool) -> Candidate {
         capacity,
         reclaimed: None,
         repositories: vec![],
+        worked_at: 0,
         engines: vec!["codex".into()],
         suspected: false,
         round_trip_ms: None,
@@ -114,6 +115,28 @@ fn every_device_gets_a_verdict_and_the_best_comes_first() {
     assert_eq!(best.score, best.parts.iter().map(|p| i64::from(p.points)).sum::<i64>());
     assert!(best.parts.contains(&Part { what: Merit::Data, points: 100 }));
     assert!(decision.may_come());
+}
+
+#[test]
+fn a_device_is_warm_for_what_it_worked_at_last_and_not_for_what_merely_lies_there() {
+    let wanted = manifest(2000);
+    let table = [(vec![5], 0, 100, 0), (vec![5], 1, 100, 20), (vec![4, 5], 1, 100, 0), (vec![4, 3, 5], 3, 100, 0), (vec![4], 1, 0, 0)];
+    for (repositories, worked_at, data, warm) in table {
+        let repositories: Vec<Rid> = repositories.into_iter().map(repository).collect();
+        let all = snapshot([Candidate { repositories, worked_at, ..device(1, 8000, 8000, true) }]);
+        let points =
+            |what: Merit| of(&explain(&request(&wanted), &all), 1).parts.iter().find(|part| part.what == what).map(|part| part.points);
+        assert_eq!((points(Merit::Data), points(Merit::Warm)), (Some(data), Some(warm)), "{worked_at}");
+    }
+}
+
+#[test]
+fn of_a_device_where_no_sandbox_works_that_is_said_and_not_that_its_slots_are_taken() {
+    let mut broken = device(1, 8000, 8000, true);
+    (broken.capacity.runtimes, broken.capacity.slots_free) = (vec![], 0);
+    let (wanted, all) = (manifest(2000), snapshot([broken]));
+    assert_eq!(of(&explain(&request(&wanted), &all), 1).refusals, [Refusal::Runtime { wanted: None }]);
+    assert!(plan(&request(&wanted), &all).is_empty());
 }
 
 /// One change of a device or a request, and what is then said of the device.
@@ -230,12 +253,13 @@ prop_compose! {
         capacity in capacity(),
         reclaimed in reclaim(),
         repositories in prop::sample::subsequence(vec![1u8, 2, 3, 4, 5], 0..=5).prop_shuffle(),
+        worked_at in 0u32..4,
         engines in prop::sample::subsequence(vec!["codex".to_owned(), "claude".to_owned()], 0..=2),
         suspected in prop::bool::weighted(0.1),
         round_trip_ms in prop::option::of(0u32..200),
     ) -> Candidate {
         let repositories = repositories.into_iter().map(repository).collect();
-        Candidate { device: did(n), owner, capacity, reclaimed, repositories, engines, suspected, round_trip_ms }
+        Candidate { device: did(n), owner, capacity, reclaimed, repositories, worked_at, engines, suspected, round_trip_ms }
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn announcement(device: &Key, number: u64) -> Announcement {
         condition: Condition::default(),
         reclaimed: None,
         repositories: vec![],
+        worked_at: 0,
         engines: vec![],
         waiting: vec![],
         queue: vec![],

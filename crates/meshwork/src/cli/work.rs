@@ -156,7 +156,7 @@ pub(crate) enum Run {
         /// The run.
         run: String,
     },
-    /// List folders of runs that are kept because files of them are in no commit.
+    /// List folders of runs that are kept because they hold work which is in no patch.
     Kept,
     /// Remove the folder that is kept of a run.
     Drop {

@@ -26,7 +26,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
             (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
             _ if device["halted"].is_string() => (Tone::Bad, "away".to_owned()),
-            _ => (Tone::Bad, format!("not reachable; {}", last_seen(seen, now))),
+            _ => (Tone::Bad, not_reachable(device["heard_at"].is_i64(), &last_seen(seen, now))),
         };
         let (tone, reach) = match device["halted"].as_str() {
             Some(what) => (Tone::Bad, format!("{reach}: {}", halted(what))),
@@ -45,7 +45,13 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
     Ok(table(&["DEVICE", "OWNER", "STATE", "RUNS", "ADDRESS", ""], &rows))
 }
 
-/// When a device was there last.
+/// That a device cannot be reached now, and when it was there last: where it never `answered` here, others may have told that.
+fn not_reachable(answered: bool, last_seen: &str) -> String {
+    let never = if answered { "" } else { ": no answer since meshwork up began here" };
+    format!("not reachable{never}; {last_seen}")
+}
+
+/// When a device was there last, as far as anybody told.
 fn last_seen(seen: Option<Timestamp>, now: Timestamp) -> String {
     seen.map_or_else(|| "never seen from here".to_owned(), |at| format!("last seen {}", ago(at, now)))
 }
@@ -74,7 +80,6 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         if total.gpus > 0 {
             rows.push(vec![cell("GPUs"), cell(free.gpus.to_string()), cell(total.gpus.to_string())]);
         }
-        let runtimes: Vec<_> = has.runtimes.iter().map(|r| if *r == Runtime::Local { "local" } else { "kubernetes" }).collect();
         let classes: Vec<_> = has.classes.iter().map(|c| run::class(*c)).collect();
         let tags: Vec<_> = has.tags.iter().map(|(k, v)| clean(&format!("{k}:{v}"))).collect();
         let heard: Option<Timestamp> = typed_at(device, "at")?;
@@ -94,7 +99,7 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
             .part("owner", clean(&at(device, &["owner"])))
             .part("condition", self::condition(&condition))
             .part("guests", reclaimed.map(|why| Refusal::Reclaimed { why }.text()).unwrap_or_default())
-            .part("runtimes", runtimes.join(", "))
+            .part("runtimes", runtimes(&has.runtimes))
             .part("takes", classes.join(", "))
             .part("tags", tags.join(", "))
             .part("GPUs", gpus(&has.gpus))
@@ -104,6 +109,16 @@ pub(crate) fn capacity(value: &Value, names: &Names) -> Result<String, Problem> 
         sheets.push(sheet.text());
     }
     Ok(sheets.join("\n\n"))
+}
+
+/// Where a device runs things; that nothing can run there is said with what to do.
+fn runtimes(all: &[Runtime]) -> String {
+    if all.is_empty() {
+        let no_runs = format!("none, so it gets no runs. {}", Refusal::Runtime { wanted: None }.text());
+        return paint(Tone::Bad, &no_runs);
+    }
+    let name = |runtime: &Runtime| if *runtime == Runtime::Local { "local" } else { "kubernetes" };
+    all.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// What a device's sensors saw, as far as there are any.
@@ -187,6 +202,22 @@ pub(crate) fn findings(all: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_device_where_no_sandbox_works_it_is_said_that_it_gets_no_runs_and_who_can_mend_that() {
+        let said = runtimes(&[]);
+        assert!(said.contains("gets no runs") && said.contains("`meshwork doctor` there"), "{said}");
+        assert_eq!(runtimes(&[Runtime::Local, Runtime::Kubernetes]), "local, kubernetes");
+    }
+
+    #[test]
+    fn of_a_device_that_others_alone_heard_it_is_said_that_it_did_not_answer_this_one() {
+        let now = Timestamp(60_000);
+        let told = not_reachable(false, &last_seen(Some(now), now));
+        assert_eq!(told, "not reachable: no answer since meshwork up began here; last seen now");
+        assert_eq!(not_reachable(true, &last_seen(Some(Timestamp(0)), now)), "not reachable; last seen 1 min ago");
+        assert_eq!(not_reachable(false, &last_seen(None, now)).split("; ").last(), Some("never seen from here"));
+    }
 
     #[test]
     fn of_a_gpu_the_name_is_told_and_its_memory_where_that_is_known() {

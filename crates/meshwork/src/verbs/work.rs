@@ -10,7 +10,7 @@ use crate::{
     show::{self, Names},
     text::{self, clean},
 };
-use domain::{Problem, project::ProjectView};
+use domain::{Problem, Timestamp, project::ProjectView};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -217,11 +217,20 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     }
     loop {
         let before = after;
-        log_page(client, &id, &mut after, &print).await?;
+        let whole = log_page(client, &id, &mut after, &print).await?;
         if after == before || output::is_amiss() {
+            if let Some(whose) = show::away(&shown).filter(|whose| !json && !whole && shown["device"] == whose.device.as_str()) {
+                output::aside(&as_far_as_known(&Names::ask(client).await.of(&whose.device), whose.as_of));
+            }
             return Ok(ExitCode::SUCCESS);
         }
     }
+}
+
+/// That a log may go on where its run is: on a device that is away, since a moment.
+fn as_far_as_known(device: &str, since: Option<Timestamp>) -> String {
+    let since = since.map(|at| format!(" since {}", at.minute())).unwrap_or_default();
+    format!("{device} is away{since}: this is the log as far as it is known here. What the run did since is told once that device is back.")
 }
 
 /// How a run ended whose log was followed to its end, unless all is well; whether it `spoke`.
@@ -431,6 +440,13 @@ mod tests {
         let done = json!({"state": "done", "why": "Done."});
         assert_eq!(ended(&done, true), None);
         assert!(ended(&done, false).unwrap().contains("before it said anything: done"));
+    }
+
+    #[test]
+    fn of_a_log_whose_run_is_on_a_device_that_is_away_it_is_said_how_far_it_goes() {
+        let said = as_far_as_known("bobs-box", Some(Timestamp(1_795_737_600_000)));
+        assert!(said.starts_with("bobs-box is away since 2026-11-27 00:00 UTC: ") && said.contains("as far as it is known here"), "{said}");
+        assert!(as_far_as_known("bobs-box", None).starts_with("bobs-box is away: "));
     }
 
     #[test]

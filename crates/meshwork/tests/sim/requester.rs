@@ -114,6 +114,7 @@ impl World {
                 capacity,
                 reclaimed: None,
                 repositories: vec![],
+                worked_at: 0,
                 engines: vec![],
                 suspected: suspected && !here,
                 round_trip_ms: here.then_some(0),

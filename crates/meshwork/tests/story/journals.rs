@@ -332,7 +332,7 @@ async fn what_a_device_sends_that_was_not_signed_is_kept_out_and_told() {
     assert!(wrong["why"].as_str().unwrap().contains("not what the device signed") && wrong["seq"] == 0, "{wrong:#}");
     assert!(two.ada.log().contains("is not copied any further"), "{}", two.ada.log());
     let doctor = two.ada.act("device.doctor", json!({})).await;
-    assert!(doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {eves}") && one["ok"] == false), "{doctor:#}");
+    assert!(doctor.as_array().unwrap().iter().any(|one| one["what"] == "journal of eve-box" && one["ok"] == false), "{doctor:#}");
     let verified = two.ada.ok(&["journal", "verify"]).await;
     let of_eve = verified["copies"].as_array().unwrap().iter().find(|copy| copy["device"] == eves.as_str()).unwrap();
     assert!(verified["sound"] == true && of_eve["sound"] == false && of_eve["events"] == 0, "{verified:#}");
@@ -385,7 +385,7 @@ async fn a_copy_that_cannot_be_opened_is_told_by_the_doctor_until_it_can() {
     two.ada.begin().await;
     let ada = &two.ada;
     let told = |wanted: bool| {
-        let what = format!("journal of {bobs}");
+        let what = format!("journal of {BOBS}");
         move || {
             let what = what.clone();
             async move {

@@ -91,15 +91,17 @@ async fn before_the_first_start_it_is_told_what_is_missing_and_shells_learn_the_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_written_is_an_error_and_a_reader_who_had_enough_is_none() {
-    let run = |stdout: Stdio| std::process::Command::new(PROGRAM).args(["completions", "bash"]).stdout(stdout).output().unwrap();
-    let full = run(Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap()));
-    let told = String::from_utf8_lossy(&full.stderr);
-    assert!(full.status.code() == Some(7) && told.contains("could not be written") && !told.contains("panicked"), "{full:?}");
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let closed = run(Stdio::from(writer));
-    assert!(closed.status.success() && closed.stderr.is_empty(), "{closed:?}");
     let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    for args in [&["completions", "bash"][..], &["--help"], &["task", "run", "--help"], &["--version"], &["--json", "--version"]] {
+        let run = |stdout: Stdio| std::process::Command::new(PROGRAM).args(args).stdout(stdout).output().unwrap();
+        let lost = run(full());
+        let told = String::from_utf8_lossy(&lost.stderr);
+        assert!(lost.status.code() == Some(7) && told.contains("could not be written") && !told.contains("panicked"), "{args:?}: {lost:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = run(Stdio::from(writer));
+        assert!(closed.status.success() && closed.stderr.is_empty(), "{args:?}: {closed:?}");
+    }
     let nowhere = tempfile::tempdir().unwrap();
     let mut unheard = std::process::Command::new(PROGRAM);
     unheard.arg("--data-dir").arg(nowhere.path()).args(["run", "list"]).stdout(full()).stderr(full()).env("MESHWORK_LOG", "trace");

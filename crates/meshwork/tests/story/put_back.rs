@@ -95,7 +95,10 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
     two.in_touch().await;
     same(&[&two.ada, &two.bob]).await;
     let doctor = two.bob.act("device.doctor", json!({})).await;
-    assert!(!doctor.as_array().unwrap().iter().any(|one| one["what"] == format!("journal of {adas}")), "{doctor:#}");
+    assert!(
+        !doctor.as_array().unwrap().iter().any(|one| one["what"].as_str().is_some_and(|what| what.starts_with("journal of "))),
+        "{doctor:#}"
+    );
     done_at_bobs(&two, "T003").await;
     same(&[&two.ada, &two.bob]).await;
 }

@@ -45,12 +45,10 @@ async fn of_a_run_on_a_device_that_is_away_it_is_said_as_of_when_and_which_devic
     let away = format!("{BOBS} is away");
     for verb in [&["run", "list"][..], &["run", "show", &run], &["task", "show", "T001"], &["task", "why", "T001"]] {
         let said = two.ada.told(verb).await.stdout;
-        assert!(said.contains(&away) && said.contains("as of"), "{verb:?}: {said}");
+        assert!(said.contains(&away) && said.contains("as of") && said.contains("waited for until"), "{verb:?}: {said}");
     }
-    for verb in [&["run", "list"][..], &["run", "show", &run], &["task", "show", "T001"], &["task", "why", "T001"]] {
-        let said = two.ada.told(verb).await.stdout;
-        assert!(said.contains("waited for until"), "{verb:?}: {said}");
-    }
+    let beside = two.ada.told(&["run", "logs", &run]).await.stderr;
+    assert!(beside.contains(&format!("{away} since ")) && beside.contains("as far as it is known here"), "{beside}");
     clear(&two.ada.refused(&["task", "why", "T001", "--agent", "nope"], 4).await, "nope");
     let problem = two.ada.refused(&["run", "send", &run, "Mind the gap."], 7).await;
     clear(&problem, &format!("The device {BOBS} does not answer now"));

@@ -4,7 +4,7 @@ use super::{Done, Nothing};
 use crate::{
     clock,
     lifecycle::{self, Evicting},
-    limits,
+    limits, names,
     org::Org,
     picture,
     remote::{self, Reach, devices},
@@ -348,7 +348,11 @@ async fn doctor(context: Context, _: Nothing) -> Result<Vec<FindingView>, Proble
     }
     let found = crate::org::blocking(move || {
         let mut found = crate::doctor::look(&folder);
-        found.extend(org.iter().flat_map(of_org));
+        if let Some(org) = &org {
+            let state = org.remote.org();
+            let named = |f: sandbox::Finding| sandbox::Finding { detail: names::within(&state, &f.detail), ..f };
+            found.extend(of_org(org).into_iter().map(named));
+        }
         Ok(found)
     });
     let view = |f: sandbox::Finding| FindingView { what: f.what, ok: f.ok, detail: f.detail, next: f.next };

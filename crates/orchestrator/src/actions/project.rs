@@ -7,7 +7,7 @@ use super::{Done, Nothing};
 use crate::{
     cloning,
     data_dir::make_private,
-    gated, mirror,
+    gated, mirror, names,
     org::Org,
     table::{Action, Context, Effect, action},
     tasks::{self, Board},
@@ -119,7 +119,7 @@ fn taken(org: &Org, input: &Add) -> Result<Added, Problem> {
     }
     let name = match &input.name {
         Some(name) => name.clone(),
-        None => crate::names::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
+        None => names::file_name(&folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()).parse()?,
     };
     cloning::free(org, &name, org.forge.known_as(&folder)?.as_ref())?;
     let visibility = if input.public { Visibility::Public } else { Visibility::Private { allow: vec![] } };
@@ -178,7 +178,8 @@ async fn list(context: Context, _: Nothing) -> Result<Vec<ProjectView>, Problem>
 /// A project in a list; also one that is not on this device yet, or cannot be read.
 fn listed(org: &Org, project: &Project) -> ProjectView {
     if !org.forge.has(&project.rid) {
-        return ProjectView::away(project.clone(), org.kept.why_absent(&project.rid));
+        let why = org.kept.why_absent(&project.rid).map(|why| names::within(&org.remote.org(), &why));
+        return ProjectView::away(project.clone(), why);
     }
     match Board::look(org, project) {
         Ok((board, mistake)) => ProjectView { problem: mistake.map(|mistake| mistake.to_string()), ..view(&board) },

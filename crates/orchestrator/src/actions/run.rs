@@ -35,7 +35,7 @@ pub(super) fn actions() -> Vec<Action> {
         action("run.answer", Changes, Permission::SteerRuns, "Answer a permission request of an engine.", answer),
         action("run.pause", Changes, Permission::SteerRuns, "Freeze a run.", pause),
         action("run.resume", Changes, Permission::SteerRuns, "Let a frozen run go on.", resume),
-        action("run.kept", Reads, Permission::View, "List folders of runs that hold files which are in no commit.", kept),
+        action("run.kept", Reads, Permission::View, "List folders of runs that hold work which is in no patch.", kept),
         action("run.drop", Changes, Permission::SteerRuns, "Remove the folder that is kept of a run.", drop_kept),
         action("run.stop", Changes, Permission::SteerRuns, "End a run; its work stays in a checkpoint.", stop),
     ]

@@ -13,6 +13,7 @@ use domain::{
     Timestamp,
     gate::PatchStanding,
     patch::{Patch, PatchState},
+    placement::Refusal,
     run::Run,
     task::TaskView,
 };
@@ -276,9 +277,13 @@ pub(super) fn capacity(_: &Asked<'_>) -> Planned {
                 }
                 let cores = |v: &Value| v.as_u64().unwrap_or(0) / 1000;
                 let (free, total) = (&c["free"], &c["total"]);
-                let heard = if d["state"] == "suspected" { " It is not heard of now: this is what it said last." } else { "" };
+                let mut besides =
+                    if d["state"] == "suspected" { " It is not heard of now: this is what it said last." } else { "" }.to_owned();
+                if c["runtimes"].as_array().is_some_and(Vec::is_empty) {
+                    besides = format!(" {}{besides}", Refusal::Runtime { wanted: None }.text());
+                }
                 format!(
-                    "{name}: {} of {} slots free; {} of {} cores, {} of {} GiB of memory, {} of {} GiB of disk.{heard}",
+                    "{name}: {} of {} slots free; {} of {} cores, {} of {} GiB of memory, {} of {} GiB of disk.{besides}",
                     c["slots_free"],
                     c["slots"],
                     cores(&free["cpu_milli"]),

@@ -1,6 +1,7 @@
 //! Runs that a person sent away, one or all, while guests are welcome: their work is not taken here again at once, so that it goes on
 //! elsewhere, or here later.
 
+use crate::limits::SENT_AWAY_PAUSE_MS;
 use domain::{
     RunId, Timestamp,
     lend::Reclaim,
@@ -12,9 +13,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// How long the work of a run that was sent away is not taken here again, in milliseconds.
-const PAUSE_MS: u64 = 120_000;
-
 /// The runs that were sent away, with until when their work is not taken here again. It is kept in memory alone: whoever wants the machine
 /// for longer takes it back as a whole.
 #[derive(Debug, Default)]
@@ -25,7 +23,7 @@ impl SentAway {
     pub(crate) fn note(&self, runs: &[RunId], now: Timestamp) {
         let mut all = self.all();
         all.retain(|_, until| *until > now);
-        all.extend(runs.iter().map(|run| (run.clone(), now.plus_ms(PAUSE_MS))));
+        all.extend(runs.iter().map(|run| (run.clone(), now.plus_ms(SENT_AWAY_PAUSE_MS))));
     }
 
     /// Why a run that goes on from this one is not taken now; none: it may be.
@@ -68,7 +66,7 @@ mod tests {
     #[test]
     fn work_that_was_sent_away_is_not_taken_again_until_later_or_until_the_machine_is_lent_again() {
         let (sent, other): (RunId, RunId) = (format!("{:026}", 1).parse().unwrap(), format!("{:026}", 2).parse().unwrap());
-        let (away, later) = (SentAway::default(), Timestamp(0).plus_ms(PAUSE_MS));
+        let (away, later) = (SentAway::default(), Timestamp(0).plus_ms(SENT_AWAY_PAUSE_MS));
         let commit = "a".repeat(40);
         let next = |continues: Option<&RunId>| {
             manifest(json!({"kind": "task", "repository": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5",

@@ -301,6 +301,7 @@ async fn say(org: &Arc<Org>, gossip: &Gossip, before: Option<&Said>) -> Result<O
         condition: told.condition,
         reclaimed: told.reclaimed,
         repositories: told.repositories,
+        worked_at: told.worked_at,
         engines: told.engines,
         waiting: org.queue.announced(&org.device),
         queue: told.queue,

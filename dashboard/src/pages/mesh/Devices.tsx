@@ -86,6 +86,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
 }
 
 function Reached({ device, room }: { device: Device; room?: Room }) {
+  const silent = !device.reachable && device.heard_at == null;
   const took = device.here ? undefined : answersIn(room?.round_trip_ms);
   return (
     <span className={css.two}>
@@ -104,6 +105,7 @@ function Reached({ device, room }: { device: Device; room?: Room }) {
       )}
       {device.reachable && !device.radicle_connected && <span className="muted">Radicle not connected yet</span>}
       {device.halted && <span className="muted">a stop order halts {device.halted}</span>}
+      {silent && <span className="muted">no answer since meshwork up began here</span>}
       {device.problem && <span className="muted">{device.problem}</span>}
       {device.addresses.map((one) => (
         <code key={one}>{one}</code>
@@ -130,7 +132,7 @@ function Tags({ promised, own: all }: { promised: Record<string, string>; own: R
 
 function Free({ room }: { room?: Room }) {
   if (!room?.capacity) return <span className="muted">not known here</span>;
-  const { free, slots, slots_free } = room.capacity;
+  const { free, runtimes, slots, slots_free } = room.capacity;
   const facts = [
     `${slots_free} of ${plural(slots, "run")}`,
     plural(free.cpu_milli / 1_000, "core"),
@@ -141,6 +143,7 @@ function Free({ room }: { room?: Room }) {
   return (
     <span className={css.two}>
       <span className={`${css.free} number`}>{facts.filter(Boolean).join(", ")}</span>
+      {runtimes.length === 0 && <span className="muted">No sandbox works on it, so it gets no runs: see “meshwork doctor” there.</span>}
       {room.state !== "here" && room.at && (
         <span className="muted">
           {room.state === "suspected" && "not heard of now; "}as of <Ago at={room.at} />

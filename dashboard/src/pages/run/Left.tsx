@@ -1,4 +1,4 @@
-// What a run left behind: files that are in no commit, and messages that its agent did not get.
+// What a run left behind: work that is in no patch, and messages that its agent did not get.
 import { useAct, useMay, useRead } from "../../api/query";
 import { Asks } from "../../ui/Dialog";
 import { Section } from "../../ui/Page";
@@ -50,7 +50,7 @@ export function Kept({ run }: { run: ShownRun }) {
   const found = kept.data?.find((one) => one.run === run.id);
   if (!run.kept_in) return null;
   return (
-    <Section title="Files that are in no commit" note={found && bytes(found.bytes)}>
+    <Section title="Work that is in no patch" note={found && bytes(found.bytes)}>
       <code className={css.path}>{run.kept_in}</code>
       {found?.left_out && (
         <ul className={css.left}>
@@ -65,11 +65,11 @@ export function Kept({ run }: { run: ShownRun }) {
       {may && (
         <p>
           <Asks
-            name="Remove them"
+            name="Remove it"
             busy={drop.isPending}
-            title="Remove these files?"
-            text="They are in no commit and no checkpoint: they cannot be had again."
-            deed="Remove them"
+            title="Remove this work?"
+            text="It is in no patch and no checkpoint: it cannot be had again."
+            deed="Remove it"
             onYes={() => drop.mutate({ run: run.id })}
           />
         </p>
