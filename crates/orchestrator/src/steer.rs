@@ -196,7 +196,7 @@ async fn ask_pause(org: &Arc<Org>, by: &Actor, runs: impl IntoIterator<Item = Ru
 
 async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) -> Result<String, Problem> {
     let (mut run, mut live): (Run, Option<Arc<Live>>) = (run.clone(), org.hub.get(&run.id));
-    let mut meant = vec![run.id.clone()];
+    let (mut meant, mut asked) = (vec![run.id.clone()], run.paused_by.is_some());
     if run.state == RunState::Verifying
         && let Some(commit) = &run.commit
         && let Some(checks) = dispatch::going_checks(org, Some(&run.id), &run.project, commit)?
@@ -204,6 +204,8 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
     {
         // Its engine has ended; what computes is its checks.
         meant.push(judging.id.clone());
+        // Checks that were begun anew since know nothing of a pause.
+        asked |= judging.paused_by.is_some();
         (live, run) = (org.hub.get(&judging.id), judging);
         if order == Order::Resume {
             unless_halted(org, &run)?;
@@ -214,10 +216,15 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
             .next("meshwork run stop ends it; pause it once it is working.")
     })?;
     let (pauses, went_on) = (order == Order::Pause, order == Order::Resume && !live.paused());
-    live.order_and_wait(order).await?;
-    // What was never paused is not said to go on.
-    if !went_on || run.paused_by.is_some() {
-        ask_pause(org, by, meant, pauses).await?;
+    let stayed = live.note_stays_paused(pauses);
+    let done = async {
+        live.order_and_wait(order).await?;
+        // What was never paused is not said to go on.
+        if went_on && !asked { Ok(()) } else { ask_pause(org, by, meant, pauses).await }
+    };
+    if let Err(problem) = done.await {
+        live.note_stays_paused(stayed);
+        return Err(problem);
     }
     Ok(if went_on { "It was not paused: it goes on as before." } else { said }.to_owned())
 }
@@ -261,6 +268,37 @@ mod tests {
         let now: Run = org.store.get(kind::RUN, run.id.as_str()).unwrap().unwrap();
         assert!(said.starts_with("It goes on") && !now.paused && now.paused_by.is_none(), "{said}: {now:?}");
         assert_eq!(carry(org, &by, now, Wish::Resume).await.unwrap_err().kind, Kind::Conflict, "nothing is paused any more");
+    }
+
+    #[tokio::test]
+    async fn whoever_lets_a_run_go_on_takes_its_pause_back_though_its_checks_were_begun_anew() {
+        let opened = crate::fixtures::Opened::new().await;
+        let (org, by) = (&opened.org, Actor::from(&opened.org.member));
+        let new = |class| {
+            let id = crate::clock::run_id();
+            crate::admission::new_run(id, class, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0))
+        };
+        let commit: domain::Oid = "1".repeat(40).parse().unwrap();
+        let state = RunState::Verifying;
+        let run = Run { state, commit: Some(commit.clone()), paused_by: Some(org.member.clone()), ..new(Class::Agent) };
+        let checks = Run { state: RunState::Working, subject: Some(run.id.clone()), base: Some(commit), ..new(Class::Ci) };
+        let queued = [&run, &checks].map(|run| Body::RunQueued { run: Box::new(run.clone()) });
+        org.record(&org.device, queued.to_vec()).await.unwrap();
+        let live = crate::fixtures::live(org, &checks.id, &org.member);
+        let mut told = crate::fixtures::attached(&live);
+        let runner = async {
+            while let Some(message) = told.recv().await {
+                if let Some(proto::run::host_message::Kind::Order(order)) = message.kind {
+                    live.replied(order.id, String::new());
+                }
+            }
+        };
+        let said = tokio::select! {
+            said = here(org, &by, run.clone(), Wish::Resume) => said.unwrap(),
+            () = runner => unreachable!("it is connected"),
+        };
+        let now: Run = org.store.get(kind::RUN, run.id.as_str()).unwrap().unwrap();
+        assert!(now.paused_by.is_none(), "{said}");
     }
 
     #[tokio::test(start_paused = true)]

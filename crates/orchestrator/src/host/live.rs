@@ -90,6 +90,8 @@ struct State {
     paused: Option<bool>,
     /// Whether it was paused before.
     was_paused: bool,
+    /// Whether a person wants it paused.
+    stays_paused: bool,
 }
 
 impl Live {
@@ -143,6 +145,17 @@ impl Live {
     /// Notes whether it was paused when this process took it up. What its runner says is newer.
     pub(crate) fn note_was_paused(&self, paused: bool) {
         self.state().was_paused = paused;
+    }
+
+    /// Whether a person wants it paused: then it is not let go where anything else ends for which it is frozen. Known without the journal.
+    pub(crate) fn stays_paused(&self) -> bool {
+        self.state().stays_paused
+    }
+
+    /// Notes whether a person wants it paused, and says whether one did before. To be called before the order: so nothing lets it go
+    /// meanwhile.
+    pub(crate) fn note_stays_paused(&self, stays: bool) -> bool {
+        std::mem::replace(&mut self.state().stays_paused, stays)
     }
 
     /// Notes that its runner said that it is paused, or goes on.
@@ -237,7 +250,7 @@ impl Live {
         self.state().answering.remove(question)
     }
 
-    pub(super) fn replied(&self, id: u64, error: String) {
+    pub(crate) fn replied(&self, id: u64, error: String) {
         if let Some((_, done)) = self.state().orders.remove(&id) {
             let _ = done.send(if error.is_empty() { Ok(()) } else { Err(Problem::conflict(error)) });
         }

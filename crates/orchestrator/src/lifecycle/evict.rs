@@ -98,9 +98,10 @@ fn freeze_and_mark(org: &Org, runs: &[RunId]) -> (Frozen, JoinHandle<()>) {
     (Frozen { all: live.iter().map(|live| live.run.clone()).collect(), anew }, marked)
 }
 
-/// Lets runs go on that were frozen and need not leave.
+/// Lets runs go on that were frozen and need not leave. One that a person paused, before or since, stays so.
 pub(crate) fn let_go<'r>(org: &Org, runs: impl Iterator<Item = &'r RunId>) {
-    runs.filter_map(|id| org.hub.get(id)).for_each(|live| drop(live.order(Order::Resume)));
+    let live = runs.filter_map(|id| org.hub.get(id)).filter(|live| !live.stays_paused());
+    live.for_each(|live| drop(live.order(Order::Resume)));
 }
 
 /// Notes in the folder of a run that it is frozen for the machine's owner. Where the disk does not take that it leaves all the same.
@@ -213,6 +214,10 @@ mod tests {
         marked.await.unwrap();
         assert!(org.dir.run(&going).join(FROZEN).exists() && !org.dir.run(&paused).join(FROZEN).exists());
 
+        live[0].note_stays_paused(true);
+        let_go(org, [going.clone()].iter());
+        assert!(fixtures::orders(&mut told[0]).is_empty(), "a person paused it meanwhile");
+        live[0].note_stays_paused(false);
         let_go(org, [going.clone()].iter());
         assert_eq!(fixtures::orders(&mut told[0]), [Order::Resume]);
     }

@@ -90,6 +90,7 @@ pub(super) async fn adopt(org: &Arc<Org>, run: &Run, end: Ending) -> Result<Driv
     let goes_on = evict::is_let_go(&folder, run);
     // What is let go counts as going on: where it is frozen anew, that is for the machine's owner alone.
     live.note_was_paused(run.paused && !goes_on);
+    live.note_stays_paused(run.paused_by.is_some());
     // Only the runner that has the run's key is the run's.
     live.key.send_replace(run.key.as_ref().map(identity::public_key).transpose()?);
     // Before the runner is back: so it gets these first.

@@ -144,7 +144,7 @@ impl Hold {
 
     /// Lets the run go on, unless a person paused it; where something holds it again meanwhile, it is held still.
     async fn end(&mut self) {
-        while self.run().is_none_or(|run| run.paused_by.is_none()) {
+        while !self.live.stays_paused() {
             if self.holds() {
                 return;
             }
