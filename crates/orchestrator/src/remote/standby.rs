@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(super) struct Served {
     run: Run,
     manifest: Hash,
-    /// Until when it was let act.
+    /// Until when it may be served.
     until: Timestamp,
     route: Arc<Route>,
 }
@@ -77,19 +77,21 @@ fn judge(rights: &Rights, here: &Did, shown: &Shown<'_>, now: Timestamp) -> Resu
     let delegation = Delegation::open(&Envelope::from_json(shown.delegation_json)?, now, |signer| *signer == requester)?;
     delegation.fits(&manifest, &hash)?;
     let member = admission::asking(state, &manifest).ok_or_else(|| refused("The org lists no such member with a key on that device."))?;
+    let served_until = manifest.expires.plus_ms(lifecycle::delegation_ms(&manifest));
     let wrong = [
         (manifest.org != state.org.name, "It is of another org."),
         (manifest.run != *shown.run, "Its manifest is of another run."),
         (delegation.executor.as_ref() != Some(shown.executor), "It was not delegated to be executed on that device."),
         (!delegation.allows(shown.scope), "It was not delegated to it to go this way."),
-        (now > manifest.expires.plus_ms(lifecycle::delegation_ms(&manifest)), "Its manifest is too old."),
+        (now > served_until, "Its manifest is too old."),
         (member.standby.as_ref() != Some(here), "Its member did not name this device as the standby device."),
     ];
     if let Some((_, why)) = wrong.into_iter().find(|(wrong, _)| *wrong) {
         return Err(refused(why));
     }
     admission::work_allowed(rights, member, &manifest).map_err(|why| refused(&why))?;
-    Ok(Judged { manifest, hash, until: delegation.until })
+    // The delegation lasts longer, for work that is done and not published yet: that needs no gateway, and keeps no place here.
+    Ok(Judged { manifest, hash, until: delegation.until.min(served_until) })
 }
 
 fn refused(why: &str) -> Problem {

@@ -127,7 +127,10 @@ fn tried(case: &Case) -> Result<Judged, Problem> {
 #[test]
 fn what_the_members_own_device_signed_for_this_executor_is_served() {
     let judged = tried(&sound()).unwrap();
-    assert_eq!((judged.manifest, judged.until), (manifest(), Timestamp(1_000_000_000_000)));
+    let until = manifest().expires.plus_ms(lifecycle::delegation_ms(&manifest()));
+    assert_eq!((judged.manifest, judged.until), (manifest(), until), "and no longer, though the key may sign longer");
+    let sooner = tried(&Case { until: Timestamp(1_600), ..sound() }).unwrap();
+    assert_eq!(sooner.until, Timestamp(1_600));
 }
 
 #[test]
