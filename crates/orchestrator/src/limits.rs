@@ -442,7 +442,6 @@ pub(crate) const GATEWAY_ANSWER_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const STANDBY_PAUSE: Duration = Duration::from_secs(5);
 /// For how many runs at once a device stands in.
 pub(crate) const STANDBY_RUNS_MAX: usize = 256;
-
 /// How many stop orders are listed, the newest, beside those in force.
 pub(crate) const STOPS_MAX: usize = 1_000;
 /// How many stop orders in force one member may have given.
@@ -451,8 +450,7 @@ pub(crate) const STOPS_OF_ONE_MAX: usize = 100;
 pub(crate) const STOP_ID_BYTES_MAX: usize = 26;
 /// The pause before devices that have not heard a stop order are told again.
 pub(crate) const STOPS_AGAIN: Duration = Duration::from_secs(2);
-
-/// How long a device does not take up again the work of a run that was sent away from it by name, in milliseconds.
+/// How long a device does not take up again the work of a run that a person sent away from it, in milliseconds.
 pub(crate) const SENT_AWAY_PAUSE_MS: u64 = 120_000;
 /// How often it is looked whether this machine is its owner's alone: guests are frozen within a second.
 pub(crate) const LEND_LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -162,6 +162,7 @@ pub(crate) fn away_text(state: &OrgState, run: &Run, away: &Whose) -> String {
     let then = match (&run.ending, &run.on) {
         (Some(Reason::Stopped { .. }), _) => "it counts as stopped",
         _ if !again => "it counts as lost",
+        _ if run.paused_by.is_some() => "it counts as lost, and a new run waits until a person resumes it",
         (_, Some(on)) if *on == away.device => "it counts as lost, and a new run waits for that device, where a person wants it",
         _ => "it counts as lost, and a new run goes on elsewhere",
     };
@@ -455,6 +456,7 @@ mod tests {
         let stopped = Run { ending: Some(Reason::Stopped { by: did('A') }), ..run.clone() };
         let table = [
             (run.clone(), "a new run goes on elsewhere."),
+            (Run { paused_by: Some(did('A')), ..run.clone() }, "a new run waits until a person resumes it."),
             (Run { on: Some(did('b')), ..run.clone() }, "a new run waits for that device"),
             (Run { attempt: domain::limits::RESUME_ATTEMPTS_MAX, ..run.clone() }, "then it counts as lost."),
             (stopped, "then it counts as stopped."),
