@@ -18,7 +18,7 @@ use std::{
     mem,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use store::LogEntry;
 use tokio::sync::{
@@ -142,6 +142,11 @@ impl Patience {
         }
         self.awaited = now;
         now.duration_since(self.seen) > fault::host_return_wait() && !mem::replace(&mut self.lasts, true)
+    }
+
+    /// The pause before the next look. One that lasts for hours wakes the machine less often, and well within what a host waits for it.
+    fn pause(&self) -> Duration {
+        if self.lasts { limits::RECONNECT_PAUSE * 10 } else { limits::RECONNECT_PAUSE }
     }
 
     fn is_over(&self, now: Instant) -> bool {
@@ -306,7 +311,7 @@ impl Link {
                 let _ = self.shared.wanted.send(Wanted::HostGone).await;
                 return;
             }
-            tokio::time::sleep(limits::RECONNECT_PAUSE).await;
+            tokio::time::sleep(patience.pause()).await;
         }
     }
 

@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use futures::{FutureExt, stream};
-use std::time::Duration;
 
 fn address(socket: PathBuf, org_lock: PathBuf) -> Address {
     let (run, token) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Secret::from("mw-run-secret"));
@@ -34,12 +33,15 @@ fn work_that_is_done_waits_while_nobody_is_there_and_says_once_that_it_lasts() {
     let (moment, wait, day) = (Duration::from_secs(1), limits::HOST_RETURN_WAIT, Duration::from_secs(24 * 60 * 60));
     let mut patience = Patience::new(begun);
     assert!(!patience.holds_out(Met::Nobody, begun + wait));
+    let usual = patience.pause();
     assert!(patience.holds_out(Met::Nobody, begun + wait + moment), "for longer than usual");
+    assert!(patience.pause() > usual && patience.pause() * 2 < limits::RUNNER_RETURN_WAIT, "its host does not wait for it longer");
     assert!(!patience.holds_out(Met::Nobody, begun + day) && !patience.holds_out(Met::Opening, begun + day), "that is said once");
     assert!(!patience.is_over(begun + day + wait));
     assert!(!patience.holds_out(Met::Stranger, begun + day + wait));
     assert!(patience.is_over(begun + day + wait + moment), "a host that is there and does not know the run");
     patience.meets(Met::Host, begun + day + day);
+    assert_eq!(patience.pause(), usual);
     assert!(!patience.is_over(begun + day + day + wait));
     assert!(patience.holds_out(Met::Nobody, begun + day + day + wait + moment), "it went away again");
 }
