@@ -66,6 +66,17 @@ fn cut(text: &str, chars: usize) -> String {
     clean
 }
 
+/// A text with a name in place of a key. The key stays in a path, as the name of a folder, and in quotes, as a person typed it.
+pub fn with_name(text: &str, key: &str, name: &str) -> String {
+    let mut parts = text.split(key);
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        named.push_str(if named.ends_with(['/', '“']) { key } else { name });
+        named.push_str(part);
+    }
+    named
+}
+
 /// A number with its noun: `1 owner`, `3 owners`.
 pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     if number == N::from(1) { format!("1 {noun}") } else { format!("{number} {}", plural(noun)) }
@@ -267,6 +278,13 @@ mod tests {
         for bad in ["", "..", "a/b", ".hidden"] {
             assert!(bad.parse::<FeatureId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_is_called_by_its_name_but_in_paths_and_where_a_person_typed_it() {
+        let text = "k1 wrote /data/k1/log for k1: there is no member “k1”.";
+        assert_eq!(with_name(text, "k1", "ada"), "ada wrote /data/k1/log for ada: there is no member “k1”.");
+        assert_eq!(with_name("nobody", "k1", "ada"), "nobody");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
 use domain::{Oid, Problem, shown};
 use rustix::{
     fd::OwnedFd,
-    fs::{CWD, Dir, Mode, ResolveFlags, openat, openat2},
+    fs::{CWD, Dir, Mode, ResolveFlags, openat2},
     io::Errno,
     path::Arg,
 };
@@ -52,7 +52,8 @@ impl RunRepo {
     /// # Errors
     /// When the host's git folder cannot be read.
     pub fn beside(&self, work: &Path, tree: &Oid) -> Result<Vec<String>, Problem> {
-        let git = match openat(CWD, work.join(".git"), FOLDER_FLAGS, Mode::empty()) {
+        // As all below it: where the kernel has no such call that is told, and not that nothing is there.
+        let git = match openat2(CWD, work.join(".git"), FOLDER_FLAGS, Mode::empty(), ResolveFlags::empty()) {
             Ok(git) => git,
             Err(Errno::NOENT) => return Ok(vec![]),
             Err(error) => return Ok(vec![format!("what git holds in its place, since .git is no folder that can be read: {error}")]),

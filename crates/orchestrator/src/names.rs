@@ -1,6 +1,6 @@
 //! Names of people and machines that can be a file's.
 
-use domain::{Did, Kind, Problem};
+use domain::{Kind, Problem, with_name};
 use forge::OrgState;
 
 /// How every key's name begins.
@@ -37,20 +37,9 @@ pub(crate) fn within(state: &OrgState, sentence: &str) -> String {
     }
     let members = state.members.values().flat_map(|member| member.keys.iter().map(move |key| (&key.did, &member.name)));
     let devices = state.devices.values().map(|device| (&device.did, &device.name));
-    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| replace(&text, key, name));
+    let text = members.chain(devices).fold(sentence.to_owned(), |text, (key, name)| with_name(&text, key.as_str(), name));
     let gone = state.revoked.iter().chain(&state.ended).filter_map(|gone| Some((&gone.did, state.called(&gone.did)?)));
-    gone.fold(text, |text, (key, name)| replace(&text, key, &name))
-}
-
-/// Puts the name in place of the key; in a path the key stays, as the name of a folder.
-fn replace(text: &str, key: &Did, name: &str) -> String {
-    let mut parts = text.split(key.as_str());
-    let mut named = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        named.push_str(if named.ends_with('/') { key.as_str() } else { name });
-        named.push_str(part);
-    }
-    named
+    gone.fold(text, |text, (key, name)| with_name(&text, key.as_str(), &name))
 }
 
 /// What this machine is called.
@@ -92,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_calls_people_by_their_names_and_leaves_paths_and_commands_as_they_are() {
+    fn a_problem_calls_people_by_their_names_and_leaves_paths_commands_and_what_was_typed_as_they_are() {
         let state = OrgState { members: [member("ada", Role::Owner, &['a'])].into(), ..state() };
         let key = did('A');
         let problem = Problem::unavailable(format!("{key} did not answer."))
@@ -102,6 +91,8 @@ mod tests {
         assert_eq!(named.what, "ada did not answer.");
         assert_eq!(named.why, Some(format!("/data/journals/{key} is full, by ada.")));
         assert_eq!(named.next, Some(format!("meshwork org remove {key}")));
+        let typed = format!("There is no member “{key}”.");
+        assert_eq!(within(&state, &typed), typed, "there is one of that name");
     }
 
     #[test]

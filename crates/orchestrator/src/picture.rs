@@ -159,7 +159,9 @@ pub(crate) fn away_text(state: &OrgState, run: &Run, away: &Whose) -> String {
     };
     let Some(until) = away.until else { return known };
     let again = Run { state: RunState::Lost, ..run.clone() }.next_attempt(&run.requester).is_some();
+    // As `GivenUp::end` has it.
     let then = match (&run.ending, &run.on) {
+        _ if run.revision.is_some() => "it counts as done, since its patch is published",
         (Some(Reason::Stopped { .. }), _) => "it counts as stopped",
         _ if !again => "it counts as lost",
         _ if run.paused_by.is_some() => "it counts as lost, and a new run waits until a person resumes it",
@@ -459,7 +461,8 @@ mod tests {
             (Run { paused_by: Some(did('A')), ..run.clone() }, "a new run waits until a person resumes it."),
             (Run { on: Some(did('b')), ..run.clone() }, "a new run waits for that device"),
             (Run { attempt: domain::limits::RESUME_ATTEMPTS_MAX, ..run.clone() }, "then it counts as lost."),
-            (stopped, "then it counts as stopped."),
+            (stopped.clone(), "then it counts as stopped."),
+            (Run { revision: Some("1".repeat(40).parse().unwrap()), ..stopped }, "then it counts as done, since"),
         ];
         for (run, words) in table {
             let said = said(&run, &waited);

@@ -3979,7 +3979,7 @@ export interface components {
             waits_for_a_person?: boolean;
             /** @description What it may use of its model, as its manifest says. */
             budget?: components["schemas"]["Budget"] | null;
-            /** @description Where the folder lies that is kept because files of it are in no commit. */
+            /** @description Where the folder lies that is kept because it holds work which is in no patch. */
             kept_in?: string | null;
             /** @description Messages of people that its agent did not get, or not yet. */
             undelivered?: components["schemas"]["Undelivered"][];
@@ -4207,7 +4207,7 @@ export interface components {
              * @description How large it is.
              */
             bytes: number;
-            /** @description What is in no commit. */
+            /** @description What is in no patch. */
             left_out: components["schemas"]["LeftOut"] | null;
         };
         /** @description A patch in a list. */

@@ -110,6 +110,6 @@ impl Names {
 
     /// A sentence in which keys are replaced by names.
     fn within(&self, sentence: &str) -> String {
-        self.0.iter().fold(sentence.to_owned(), |text, (key, name)| text.replace(key, name))
+        self.0.iter().fold(sentence.to_owned(), |text, (key, name)| domain::with_name(&text, key, name))
     }
 }

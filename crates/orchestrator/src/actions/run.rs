@@ -186,7 +186,7 @@ struct Shown {
     /// What it may use of its model, as its manifest says.
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<domain::usage::Budget>,
-    /// Where the folder lies that is kept because files of it are in no commit.
+    /// Where the folder lies that is kept because it holds work which is in no patch.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_in: Option<PathBuf>,
     /// Messages of people that its agent did not get, or not yet.
@@ -423,7 +423,7 @@ struct KeptView {
     path: PathBuf,
     /// How large it is.
     bytes: u64,
-    /// What is in no commit.
+    /// What is in no patch.
     left_out: Option<LeftOut>,
 }
 

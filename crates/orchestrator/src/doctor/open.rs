@@ -10,8 +10,17 @@ use std::{
 /// That others can write there, with how to keep them out; none: they cannot, or there is no such folder yet.
 pub(super) fn finding(data: &Path) -> Option<Finding> {
     let root = fs::canonicalize(data).ok()?;
+    if is_closed_above(&root) { None } else { open(&root) }
+}
+
+/// Whether nobody else enters a folder above: then nobody gets to this one, whatever it allows itself.
+fn is_closed_above(root: &Path) -> bool {
+    root.ancestors().skip(1).any(|above| fs::metadata(above).is_ok_and(|found| found.mode() & 0o011 == 0))
+}
+
+fn open(root: &Path) -> Option<Finding> {
     // The group and all others. The files of an org's journal lie four folders deep.
-    let open = writable(&root, 0o011, 4)?;
+    let open = writable(root, 0o011, 4)?;
     Some(Finding {
         what: "data folder".into(),
         ok: false,
@@ -66,11 +75,14 @@ mod tests {
             usual.iter().for_each(|(path, mode)| set(path, *mode));
             set(path, mode);
             set(&root, root_mode);
-            let found = finding(&root);
+            let found = open(&root);
             assert_eq!(found.is_some(), told, "{} {mode:o} in {root_mode:o}: {found:?}", path.display());
             let Some(found) = found else { continue };
             assert!(!found.ok && found.detail.contains(&format!("write to {}:", path.display())), "{found:?}");
             assert!(found.next.unwrap().ends_with(&format!("chmod 700 {}", root.display())));
         }
+        set(&root, 0o777);
+        set(dir.path(), 0o700);
+        assert_eq!(finding(&root), None, "nobody else enters the folder above");
     }
 }
