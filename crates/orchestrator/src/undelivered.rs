@@ -58,7 +58,7 @@ pub(crate) fn take_in(org: &Org, run: &RunId) -> Result<(), Problem> {
 fn append(folder: &Path, log: impl FnOnce() -> Result<RunLog, Problem>) -> Result<(), Problem> {
     let file = folder.join(FILE);
     let bytes = match fs::read(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
         read => read.map_err(|e| storage(&file, &e))?,
     };
     let reports: Vec<LogEntry> = serde_json::from_slice(&bytes).map_err(|e| Problem::invalid(format!("{}: {e}.", file.display())))?;
@@ -87,6 +87,10 @@ mod tests {
         let (org, run) = (&opened.org, clock::run_id());
         let (folder, log) = (org.dir.run(&run), org.store.run_log(&run).unwrap());
         take_in(org, &run).unwrap();
+        fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        fs::write(&folder, "in the way").unwrap();
+        take_in(org, &run).unwrap();
+        fs::remove_file(&folder).unwrap();
         log.append(&[said(1), said(2)]).unwrap();
         fs::create_dir_all(&folder).unwrap();
         // The second was written, and its acknowledgement did not arrive.
