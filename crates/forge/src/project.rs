@@ -4,7 +4,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     durable, git, limits,
-    repository::{canonical, locked_ref, own_branch},
+    repository::{canonical, follow_identity, own_branch},
     signing::{object, written},
 };
 use domain::{Did, Oid, Problem, ProjectName, Rid};
@@ -242,7 +242,7 @@ impl Forge {
                 identity.update(title, "", &doc).told(what.clone())?;
                 Ok(((), Some(object(&*TYPENAME, identity.id))))
             })?;
-            locked_ref(|| repo.set_identity_head().map(drop).map_err(|e| git2::Error::from_str(&e.to_string()))).told(what)
+            follow_identity(repo).map(drop)
         })
     }
 }

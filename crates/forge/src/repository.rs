@@ -11,7 +11,10 @@ use domain::{Did, Hash, Kind, Oid, Problem, Rid};
 use git2::{ErrorCode, FileMode, ObjectType, TreeWalkMode, TreeWalkResult};
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::identity::Doc;
-use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
+use radicle::storage::{
+    ReadRepository, WriteRepository,
+    git::{CANONICAL_IDENTITY, Repository},
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
@@ -157,16 +160,16 @@ impl Forge {
         Ok(identity::envelope::hash_bytes(all.concat().as_bytes()))
     }
 
-    /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that or gone; says
-    /// whether any were. A fetch that began before a change sets them back: Radicle keeps to the order of signed refs, not of what they
-    /// name.
+    /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that or gone, and the
+    /// identity document in force with them; says whether any were. A fetch that began before a change sets them back: Radicle keeps to
+    /// the order of signed refs, not of what they name.
     pub fn bring_forward(&self, rid: &Rid) -> Result<bool, Problem> {
         let (repo, id) = (self.repository(rid)?, convert::repo_id(rid)?);
         let mut moved = false;
         for key in [self.member_key(), self.device_key()] {
             moved |= self.queue.turn(id, *key, || forward(&repo, key))?;
         }
-        Ok(moved)
+        Ok(follow_identity(&repo)? || moved)
     }
 }
 
@@ -193,6 +196,26 @@ pub(crate) fn follow_delegates(repo: &Repository) {
     if let Err(error) = locked_ref(|| repo.set_default_branch_to_canonical_head().map_err(|e| git2::Error::from_str(&e.to_string()))) {
         tracing::debug!(%error, "Radicle finds no canonical head yet");
     }
+}
+
+/// Lets the identity document in force follow what its delegates have signed, and the canonical head with it; says whether it was behind.
+/// Each fetch sets it to what the refs say at that moment (radicle-node 0.21, `worker/fetch.rs`): one that began before a change, to what
+/// was in force before; and no later write sets it forward again. It never goes back here: the refs may be what was set back.
+pub(crate) fn follow_identity(repo: &Repository) -> Result<bool, Problem> {
+    let what = "The identity document in force could not follow what was signed.";
+    let now = git2::Oid::from(repo.identity_head().told(what)?);
+    let signed = git2::Oid::from(repo.canonical_identity_head().told(what)?);
+    if contains(&repo.backend, now, signed) {
+        return Ok(false);
+    }
+    let name = CANONICAL_IDENTITY.as_str();
+    match locked_ref(|| repo.backend.reference_matching(name, signed, true, now, "meshwork").map(drop)) {
+        Ok(()) => follow_delegates(repo),
+        // Another writer was faster. Where that was a fetch it is looked at again after it.
+        Err(error) if error.code() == ErrorCode::Modified => return Ok(false),
+        Err(error) => return Err(error).told(what),
+    }
+    Ok(true)
 }
 
 /// Sets a key's own branch, and signs its refs; again, where a fetch set it back before that was signed. To be called in that key's turn.

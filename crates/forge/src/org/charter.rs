@@ -9,7 +9,7 @@ use crate::{
     Forge,
     convert::{self, Told},
     merge::{agreed, forget_agreed, go_back},
-    repository::{canonical, contains, follow_delegates, locked_ref, own_branch},
+    repository::{canonical, contains, follow_delegates, follow_identity, own_branch},
     signing::{object, written},
 };
 use domain::{Did, Problem, Rid, project::Project};
@@ -19,7 +19,7 @@ use radicle::cob::{
 };
 use radicle::crypto::{PublicKey, Signer as _, SigningKey};
 use radicle::identity::{self, Doc, Visibility};
-use radicle::storage::{ReadRepository, WriteRepository, git::Repository};
+use radicle::storage::{ReadRepository, git::Repository};
 use std::collections::BTreeSet;
 
 /// How a repository's identity document stands to what the org says.
@@ -57,6 +57,10 @@ impl Forge {
         let doc = look.identity_doc().told(format!("The identity of {} cannot be read.", project.rid))?;
         let Some(coming) = coming(&look, project, state, &doc.doc)? else { return Ok(()) };
         let change = !coming.are_in(&doc.doc);
+        if change && was_behind(&look, &project.rid)? {
+            // Then it may be none.
+            return Ok(());
+        }
         if change {
             forget_agreed(&look.backend, &canonical(&look)?.0)?;
         }
@@ -79,14 +83,29 @@ impl Forge {
 
     fn keep(&self, rid: &Rid, wanted: impl Fn(&Repository, &Doc) -> Result<Doc, Problem>) -> Result<Charter, Problem> {
         let look = self.repository(rid)?;
-        let what = format!("The identity of {rid} cannot be read.");
-        let doc = look.identity_doc().told(what)?;
-        if wanted(&look, &doc.doc)? == doc.doc {
+        let read = || Ok::<_, Problem>(look.identity_doc().told(format!("The identity of {rid} cannot be read."))?.doc);
+        let mut doc = read()?;
+        if wanted(&look, &doc)? == doc {
             return Ok(Charter::InStep);
         }
-        let Some(key) = self.key_in(&doc.doc) else { return Ok(Charter::NotOurs) };
+        if was_behind(&look, rid)? {
+            doc = read()?;
+            if wanted(&look, &doc)? == doc {
+                return Ok(Charter::Changed);
+            }
+        }
+        let Some(key) = self.key_in(&doc) else { return Ok(Charter::NotOurs) };
         self.as_key(rid, key, |repo| written(repo, key, || amend(repo, key, rid, &wanted)))
     }
+}
+
+/// Whether the identity document in force was behind what its delegates have signed; it is that now.
+fn was_behind(repo: &Repository, rid: &Rid) -> Result<bool, Problem> {
+    let moved = follow_identity(repo)?;
+    if moved {
+        tracing::info!(%rid, "the identity document in force was behind what its delegates have signed; it is that now");
+    }
+    Ok(moved)
 }
 
 /// Makes or accepts the document that is wanted. The answer has the ref by which that was done.
@@ -102,6 +121,8 @@ fn amend(
     let doc = wanted(repo, identity.doc())?;
     let (current, before) = (identity.current().id, identity.doc().clone());
     if doc == before {
+        // What is in force may be behind still: until the key's turn its refs were set back, or what was made first was not kept.
+        follow_identity(repo)?;
         return Ok((Charter::InStep, None));
     }
     let open: Vec<_> = identity.revisions().filter(|r| r.is_active() && r.parent == Some(current)).cloned().collect();
@@ -122,7 +143,7 @@ fn amend(
         }
     }
     let now = identity.doc().clone();
-    locked_ref(|| repo.set_identity_head().map_err(|e| git2::Error::from_str(&e.to_string()))).told(what)?;
+    follow_identity(repo)?;
     follow_delegates(repo);
     Ok((if now == doc { Charter::Changed } else { Charter::Waits }, Some(object(&*TYPENAME, identity.id))))
 }

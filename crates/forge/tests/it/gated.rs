@@ -88,6 +88,50 @@ fn only_the_gate_moves_the_branch_until_the_project_is_opened_again() {
     until(&news, "the member's merge at Bob's", || bob.forge.head(&rid).unwrap() == next);
 }
 
+/// A fetch that began before a change of the identity sets it back, and what is in force with it; the signature stays.
+#[test]
+fn a_gate_that_a_fetch_put_out_of_force_is_in_force_again() {
+    let ada = Device::new("ada");
+    let (_, state) = founded(&ada);
+    let rid = ada.project("demo", &[("a.txt", "one\n")], &[]);
+    let storage = ada.path("rad").join("storage").join(rid.as_str().trim_start_matches("rad:"));
+    let in_force = "refs/rad/id";
+    let before = git(&storage, &["rev-parse", in_force]);
+    let member = ada.forge.member();
+    let own = format!("refs/namespaces/{}/refs/cobs/xyz.radicle.id/{before}", member.as_str().trim_start_matches("did:key:"));
+    let set_back = |names: &[&str]| {
+        names.iter().for_each(|name| drop(git(&storage, &["update-ref", name, &before])));
+        assert_eq!(ada.forge.delegates(&rid).unwrap(), std::slice::from_ref(&member));
+    };
+
+    let gated = listed(&rid, &[ada.forge.device()]);
+    let keep = || ada.forge.keep_project_charter(&gated, &state).unwrap();
+    assert_eq!(keep(), Charter::Changed);
+    let signed = git(&storage, &["rev-parse", in_force]);
+    let again = || (git(&storage, &["rev-parse", in_force]), git(&storage, &["rev-parse", &own])) == (signed.clone(), signed.clone());
+    assert!(again() && !ada.forge.bring_forward(&rid).unwrap(), "all is where it was signed");
+
+    // After the fetch all is looked at, or only what was signed had been set forward before.
+    set_back(&[&own, in_force]);
+    assert!(ada.forge.bring_forward(&rid).unwrap() && again());
+    set_back(&[in_force]);
+    assert!(ada.forge.bring_forward(&rid).unwrap() && again());
+
+    // And so it is where that was missed.
+    set_back(&[in_force]);
+    keep();
+    assert!(again(), "what is in force follows what was signed");
+    set_back(&[&own, in_force]);
+    keep();
+    assert!(again(), "what was signed is in force, and nothing else was made");
+    assert_eq!((keep(), ada.forge.delegates(&rid).unwrap()), (Charter::InStep, vec![ada.forge.device()]));
+
+    // Where only its own ref was set back, nothing goes back with it.
+    git(&storage, &["update-ref", &own, &before]);
+    assert_eq!((keep(), ada.forge.delegates(&rid).unwrap()), (Charter::InStep, vec![ada.forge.device()]));
+    assert!(ada.forge.bring_forward(&rid).unwrap() && again());
+}
+
 /// An org of three members with a device each, as all of them see it.
 fn three(devices: [&Device; 3]) -> OrgState {
     let (_, mut state) = founded(devices[0]);
