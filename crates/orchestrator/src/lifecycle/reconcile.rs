@@ -5,6 +5,7 @@ use crate::{
     limits,
     org::Org,
     provenance::{self, Author, Known},
+    rights::Rights,
     rivals, trace,
 };
 use domain::{
@@ -154,10 +155,11 @@ fn is_new(read: &mut View<'_>, event: &Event) -> Result<bool, Problem> {
 fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, Problem> {
     let Some(id) = &claim.patch else { return Ok(vec![]) };
     let patch = org.forge.patch(&project.rid, &project.name, id)?;
-    let (state, task) = (org.state()?, Some(claim.task.clone()));
+    let (rights, task) = (org.rights()?, Some(claim.task.clone()));
+    let state = &rights.state;
     let (name, id) = (project.name.clone(), id.clone());
-    let mut events = comments(org, &state, project, claim, &patch)?;
-    if let Some((by, commit)) = merged(org, &state, project, &patch)? {
+    let mut events = comments(org, state, project, claim, &patch)?;
+    if let Some((by, commit)) = merged(org, state, project, &patch)? {
         events.push(org.event(&by, Body::PatchMerged { project: name, patch: id, commit, task }));
         return Ok(events);
     }
@@ -170,7 +172,7 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
         (PatchState::Open, true) => events.push(org.event(&set_by()?, Body::PatchReopened { project: name, patch: id, task })),
         _ => {}
     }
-    events.extend(reviews(org, project, claim, patch)?);
+    events.extend(reviews(org, &rights, project, claim, patch)?);
     Ok(events)
 }
 
@@ -203,7 +205,7 @@ fn asked_for(state: &OrgState, patch: &Patch, by: Did) -> Did {
 }
 
 /// What reviewers whose word counts say of the latest revision, and the revision itself where it was made by hand.
-fn reviews(org: &Org, project: &Project, claim: &Claim, patch: Patch) -> Result<Vec<Event>, Problem> {
+fn reviews(org: &Org, rights: &Rights, project: &Project, claim: &Claim, patch: Patch) -> Result<Vec<Event>, Problem> {
     let Some(latest) = patch.revisions.last().cloned() else { return Ok(vec![]) };
     let (name, id, task) = (project.name.clone(), patch.id.clone(), Some(claim.task.clone()));
     let (mut events, mut known) = (Vec::new(), claim.verdicts.clone());
@@ -218,7 +220,7 @@ fn reviews(org: &Org, project: &Project, claim: &Claim, patch: Patch) -> Result<
         events.push(org.event(&latest.author, body));
         known.clear();
     }
-    let patch = provenance::with_counting_reviews(&*org.rights()?, patch);
+    let patch = provenance::with_counting_reviews(rights, patch);
     let said = gate::verdicts(&patch);
     let review =
         |by: &Did, verdict| org.event(by, Body::PatchReviewed { project: name.clone(), patch: id.clone(), verdict, task: task.clone() });
