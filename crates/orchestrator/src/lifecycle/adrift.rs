@@ -55,7 +55,7 @@ pub(crate) fn as_it_is(org: &Org, run: Run) -> Run {
     let Some(device) = run.device.clone().filter(|_| run.state.holds_slot()) else { return run };
     let unended = if device == org.device { org.driven.unended(&run.id) } else { remote::unended(org, &run.id) };
     match unended {
-        Some(message) => Run { reason: Some(Reason::EndUnwritten { device, message }), questions: vec![], ..run },
+        Some(message) => Run { reason: Some(Reason::EndUnwritten { device, message }), questions: vec![], questions_more: 0, ..run },
         None => run,
     }
 }
