@@ -4,7 +4,7 @@
 mod removed;
 
 use crate::{
-    limits,
+    lifecycle, limits,
     org::Org,
     provenance,
     remote::{self, Copied},
@@ -117,7 +117,7 @@ fn in_copy(copied: &Copied, found: impl IntoIterator<Item = (Seq, Run)>) -> Vec<
 }
 
 fn marked(org: &Org, version: &RunIn) -> Seen {
-    let run = without_removed(&org.remote.org(), &org.device, version.run.clone());
+    let run = lifecycle::as_it_is(org, without_removed(&org.remote.org(), &org.device, version.run.clone()));
     Seen { run, whose: whose(org, &version.journal) }
 }
 

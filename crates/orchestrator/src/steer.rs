@@ -211,10 +211,7 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
             unless_halted(org, &run)?;
         }
     }
-    let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| {
-        Problem::conflict(format!("The run {} is {}: nothing of it computes that could be frozen.", run.id, word(run.state)))
-            .next("meshwork run stop ends it; pause it once it is working.")
-    })?;
+    let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| nothing_computes(org, &run))?;
     let (pauses, went_on) = (order == Order::Pause, order == Order::Resume && !live.paused());
     let stayed = live.note_stays_paused(pauses);
     let done = async {
@@ -227,6 +224,21 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
         return Err(problem);
     }
     Ok(if went_on { "It was not paused: it goes on as before." } else { said }.to_owned())
+}
+
+/// Why a run cannot be frozen, or go on, of which nothing computes here.
+fn nothing_computes(org: &Org, run: &Run) -> Problem {
+    let (id, looked) = (&run.id, format!("meshwork run show {} says how it ended, or where it is.", run.id));
+    if let Some(unended) = org.driven.unended(id) {
+        return Problem::conflict(format!("Nothing of the run {id} computes any more.")).because(unended).next(looked);
+    }
+    if run.state == RunState::Working {
+        return Problem::conflict(format!("Nothing of the run {id} computes now that could be frozen."))
+            .because("Its work has ended and is being saved, or its device began anew and takes it up.")
+            .next(format!("Wait a moment: {looked}"));
+    }
+    Problem::conflict(format!("The run {id} is {}: nothing of it computes that could be frozen.", word(run.state)))
+        .next("meshwork run stop ends it; pause it once it is working.")
 }
 
 /// A state as it is called everywhere.

@@ -6,39 +6,27 @@ use crate::{
     data_dir::{storage, write_private},
     org::Org,
 };
-use domain::{Problem, RunId, run::RunnerEvent};
+use domain::{Problem, RunId, Timestamp};
+use proto::run::Event;
 use std::{fs, io::ErrorKind, path::Path};
 use store::{LogEntry, RunLog};
 
 /// Its name in the run's folder.
 const FILE: &str = "undelivered.json";
 /// How much of the reports is laid down, in bytes: the newest.
-const BYTES_MAX: usize = 8 << 20;
+pub(crate) const BYTES_MAX: usize = 8 << 20;
 
 /// Lays reports down, whole or not at all.
 ///
 /// # Errors
 /// When the disk does not take them.
-pub(crate) fn lay_down(folder: &Path, reports: Vec<LogEntry>) -> Result<(), Problem> {
-    let bytes = serde_json::to_vec(&newest(reports, BYTES_MAX)?).map_err(Problem::internal)?;
-    write_private(&folder.join(FILE), &bytes)
-}
-
-/// The newest of them, with a word about what was left out.
-fn newest(mut reports: Vec<LogEntry>, bytes_max: usize) -> Result<Vec<LogEntry>, Problem> {
-    let length = |report: &LogEntry| report.event.to_string().len();
-    let mut room = Some(bytes_max);
-    let fits = |report: &&LogEntry| {
-        room = room.and_then(|room| room.checked_sub(length(report)));
-        room.is_some()
+pub(crate) fn lay_down(folder: &Path, reports: &[Event]) -> Result<(), Problem> {
+    let entry = |report: &Event| -> Result<LogEntry, Problem> {
+        let event = serde_json::from_str(&report.json).map_err(Problem::internal)?;
+        Ok(LogEntry { seq: report.seq, at: Timestamp(report.at_ms), event })
     };
-    let kept = reports.iter().rev().take_while(fits).count();
-    let dropped: Vec<LogEntry> = reports.drain(..reports.len() - kept).collect();
-    if let Some(first) = dropped.first() {
-        let dropped_bytes: u64 = dropped.iter().map(|report| length(report) as u64).sum();
-        reports.insert(0, LogEntry::new(first.seq, first.at, &RunnerEvent::Truncated { dropped_bytes })?);
-    }
-    Ok(reports)
+    let entries = reports.iter().map(entry).collect::<Result<Vec<_>, Problem>>()?;
+    write_private(&folder.join(FILE), &serde_json::to_vec(&entries).map_err(Problem::internal)?)
 }
 
 /// Takes what the runner of a run laid down, which must be gone, into the run's log. What is there already is skipped.
@@ -70,7 +58,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::{clock, fixtures::Opened};
-    use domain::{Timestamp, run::Reason};
+    use domain::run::{Reason, RunnerEvent};
     use std::os::unix::fs::PermissionsExt;
 
     fn said(seq: u64) -> LogEntry {
@@ -79,6 +67,10 @@ mod tests {
 
     fn ended(seq: u64) -> LogEntry {
         LogEntry::new(seq, Timestamp(1), &RunnerEvent::WorkEnded { reason: Reason::Completed, checks: vec![] }).unwrap()
+    }
+
+    fn sent(entries: &[LogEntry]) -> Vec<Event> {
+        entries.iter().map(|entry| Event { seq: entry.seq, at_ms: entry.at.0, json: entry.event.to_string() }).collect()
     }
 
     #[tokio::test]
@@ -94,7 +86,7 @@ mod tests {
         log.append(&[said(1), said(2)]).unwrap();
         fs::create_dir_all(&folder).unwrap();
         // The second was written, and its acknowledgement did not arrive.
-        lay_down(&folder, vec![said(2), said(3), ended(4)]).unwrap();
+        lay_down(&folder, &sent(&[said(2), said(3), ended(4)])).unwrap();
         assert_eq!(fs::metadata(folder.join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
         for _ in 0..2 {
             take_in(org, &run).unwrap();
@@ -109,17 +101,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_too_much_the_newest_is_kept_and_it_is_told_that_there_was_more() {
+    async fn a_gap_in_what_was_laid_down_is_told_in_the_log() {
         let opened = Opened::new().await;
         let (org, run) = (&opened.org, clock::run_id());
-        let length = said(3).event.to_string().len();
-        let kept = newest(vec![said(1), said(2), said(3), said(4)], 2 * length).unwrap();
-        let told = RunnerEvent::Truncated { dropped_bytes: 2 * length as u64 };
-        assert_eq!(kept, [LogEntry::new(1, Timestamp(1), &told).unwrap(), said(3), said(4)]);
+        let told = LogEntry::new(1, Timestamp(1), &RunnerEvent::Truncated { dropped_bytes: 9 }).unwrap();
+        let kept = [told, said(3), said(4)];
         fs::create_dir_all(org.dir.run(&run)).unwrap();
-        lay_down(&org.dir.run(&run), kept.clone()).unwrap();
+        lay_down(&org.dir.run(&run), &sent(&kept)).unwrap();
         take_in(org, &run).unwrap();
-        assert_eq!(org.store.run_log(&run).unwrap().read(0, 10).unwrap(), kept, "with a gap that is told");
-        assert!(newest(vec![], 0).unwrap().is_empty());
+        assert_eq!(org.store.run_log(&run).unwrap().read(0, 10).unwrap(), kept);
     }
 }

@@ -2758,6 +2758,13 @@ export interface components {
             why: string;
         } | {
             /** @constant */
+            code: "end_unwritten";
+            /** @description The device. */
+            device: components["schemas"]["Did"];
+            /** @description What it says of that. */
+            message: string;
+        } | {
+            /** @constant */
             code: "refused";
             /** @description What they said. */
             message: string;
@@ -5997,6 +6004,8 @@ export interface components {
             paused: boolean;
             /** @description When it was leased. */
             started_at: components["schemas"]["Timestamp"] | null;
+            /** @description Why it holds its place though nothing of it runs any more, in words; none: it runs. */
+            unended?: string | null;
         };
         /** @description What `POST /schedule` answers. */
         Admission: {

@@ -8,6 +8,11 @@ test("a run that a stop order halts is halted, not paused", () => {
   expect(runWord({ ...run, reason: { code: "halted", by: "did:key:z6MkAda", what: "the whole org", why: "A leak." } }).text).toBe("Halted");
 });
 
+test("a run whose end could not be written does not look as if it worked", () => {
+  const reason = { code: "end_unwritten" as const, device: "did:key:z6MkBob", message: "The disk is full." };
+  expect(runWord({ ...run, reason }).text).toBe("Ending");
+});
+
 test("checks that found something wrong are not done well", () => {
   const check = { name: "test", passed: false, exit_code: 1, duration_ms: 1 } as never;
   expect(runWord({ state: "done", paused: false, questions: [], class: "ci", checks: [check] }).text).toBe("Checks failed");

@@ -27,10 +27,14 @@ const runs: Record<Schemas["RunState"], Word> = {
   lost: { text: "Lost", tone: "bad" },
 };
 
+/** Of a run of which nothing runs any more, and whose end could not be written yet. */
+export const ENDING: Word = { text: "Ending", tone: "bad" };
+
 type Worded = Pick<Schemas["Run"], "state" | "paused" | "questions"> & Partial<Pick<Schemas["Run"], "reason" | "class" | "checks">>;
 
 export function runWord(run: Worded): Word {
   if (run.reason?.code === "halted") return { text: "Halted", tone: "warn" };
+  if (run.reason?.code === "end_unwritten") return ENDING;
   if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
   if (run.paused) return { text: "Paused", tone: "warn" };
   // Its work is done when the checks have run, whatever they say.

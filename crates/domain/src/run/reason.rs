@@ -61,6 +61,14 @@ pub enum Reason {
         /// Why, in words of who gave it.
         why: String,
     },
+    /// Nothing of it runs any more, and its device could not write its end down yet. No journal tells this: its device knows it, and who
+    /// asked for it hears it from there.
+    EndUnwritten {
+        /// The device.
+        device: Did,
+        /// What it says of that.
+        message: String,
+    },
     /// No device will ever take it as it is.
     Refused {
         /// What they said.
@@ -214,6 +222,9 @@ impl Reason {
             }
             Self::Halted { by, what, why } => {
                 format!("It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}")
+            }
+            Self::EndUnwritten { device, message } => {
+                format!("Nothing of it runs any more on {device}. {message} That is tried again, and it holds its place until then.")
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             // Not how many waited once: that changes with each merge, and is not noted anew.

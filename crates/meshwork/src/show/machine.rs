@@ -167,9 +167,10 @@ pub(crate) fn pods(value: &Value, names: &Names) -> Result<String, Problem> {
     let mut rows = Vec::new();
     for pod in value.as_array().into_iter().flatten() {
         let since: Option<Timestamp> = typed_at(pod, "started_at")?;
-        let (state, tone) = match pod["paused"] == true {
-            true => ("paused".into(), Tone::Waits),
-            false => (at(pod, &["state"]), Tone::Busy),
+        let (state, tone) = match (pod["unended"].as_str(), pod["paused"] == true) {
+            (Some(_), _) => (run::UNENDED.into(), Tone::Bad),
+            (None, true) => ("paused".into(), Tone::Waits),
+            (None, false) => (at(pod, &["state"]), Tone::Busy),
         };
         let device: Option<Did> = typed_at(pod, "device")?;
         rows.push(vec![
@@ -181,11 +182,12 @@ pub(crate) fn pods(value: &Value, names: &Names) -> Result<String, Problem> {
             cell(at(pod, &["agent"])),
             cell(device.map(|d| names.of(&d)).unwrap_or_default()),
             cell(since.map(|s| ago(s, now)).unwrap_or_default()),
+            cell(clean(pod["unended"].as_str().unwrap_or_default())),
         ]);
     }
     Ok(match rows.is_empty() {
         true => "Nothing runs.".into(),
-        false => table(&["RUN", "CLASS", "STATE", "PROJECT", "TASK", "AGENT", "DEVICE", "BEGAN"], &rows),
+        false => table(&["RUN", "CLASS", "STATE", "PROJECT", "TASK", "AGENT", "DEVICE", "BEGAN", "WHY"], &rows),
     })
 }
 

@@ -191,11 +191,15 @@ pub(super) fn state(run: &Run) -> Cell {
     toned(tone, word)
 }
 
+/// How a run is called of which nothing runs any more, and whose end could not be written yet.
+pub(super) const UNENDED: &str = "ending";
+
 /// Where it stands, in a word, and its colour: as the dashboard has them.
 fn stands(run: &Run) -> (Tone, String) {
     let red = run.class == Class::Ci && run.checks.iter().any(|check| !check.passed);
     let tone = match run.state {
         _ if matches!(run.reason, Some(Reason::Halted { .. })) => return (Tone::Waits, "halted".into()),
+        _ if is_unended(run) => return (Tone::Bad, UNENDED.into()),
         _ if !run.questions.is_empty() => return (Tone::Waits, "asks you".into()),
         _ if run.paused => return (Tone::Waits, "paused".into()),
         // Its work is done when the checks have run, whatever they say.
@@ -223,9 +227,13 @@ pub(super) fn class(class: Class) -> String {
     format!("{class:?}").to_lowercase()
 }
 
-/// How long it took, or takes.
+fn is_unended(run: &Run) -> bool {
+    matches!(run.reason, Some(Reason::EndUnwritten { .. }))
+}
+
+/// How long it took, or takes; nothing where it takes no more, and it is not known since when.
 pub(super) fn took(run: &Run, now: Timestamp) -> String {
-    let Some(started) = run.started_at else { return String::new() };
+    let Some(started) = run.started_at.filter(|_| !is_unended(run)) else { return String::new() };
     span(u64::try_from(run.ended_at.unwrap_or(now).0.saturating_sub(started.0)).unwrap_or(0))
 }
 
@@ -267,6 +275,21 @@ mod tests {
         item["away"] = Value::Null;
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");
+    }
+
+    #[test]
+    fn a_run_whose_end_could_not_be_written_does_not_look_as_if_it_worked() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let mut item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "working", "queued_at": 1, "started_at": 1,
+        });
+        let works: Run = typed(&item).unwrap();
+        assert!(stands(&works) == (Tone::Busy, "working".into()) && !took(&works, Timestamp(60_001)).is_empty());
+        item["reason"] = json!({"code": "end_unwritten", "device": key, "message": "The disk is full."});
+        let over: Run = typed(&item).unwrap();
+        assert!(stands(&over) == (Tone::Bad, UNENDED.into()) && took(&over, Timestamp(60_001)).is_empty());
+        assert!(runs(&json!([item]), false, &Names::default()).unwrap().contains("The disk is full."));
     }
 
     #[test]

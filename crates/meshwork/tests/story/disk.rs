@@ -193,6 +193,8 @@ async fn a_run_that_ends_while_the_disk_is_full_ends_once_there_is_room_and_its_
     let look =
         || async { if up.log().contains("it is tried again") { Ok(()) } else { Err(up.act("run.show", json!({ "run": run })).await) } };
     up.until("something about it cannot be written", look).await;
+    let seen = up.until_run(&run, "it is said that nothing of it runs", |seen| seen["reason"]["code"] == "end_unwritten").await;
+    assert!(text(&seen["why"]).contains("disk"), "{seen:#}");
 
     drop(filler);
     let ended = up.ended(&run).await;

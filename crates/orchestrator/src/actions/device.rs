@@ -218,12 +218,17 @@ pub struct Pod {
     pub paused: bool,
     /// When it was leased.
     pub started_at: Option<Timestamp>,
+    /// Why it holds its place though nothing of it runs any more, in words; none: it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unended: Option<String>,
 }
 
 async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
     let tell = |org: &Arc<Org>| {
-        let runs = org.active_runs()?;
+        let (runs, state) = (org.active_runs()?, org.state()?);
+        let unended = |r: &Run| matches!(r.reason, Some(Reason::EndUnwritten { .. })).then(|| r.why()).flatten();
         let pod = |r: Run| Pod {
+            unended: unended(&r).map(|why| names::within(&state, &why)),
             run: r.id,
             class: r.class,
             project: r.project,
@@ -235,7 +240,7 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
             started_at: r.started_at,
         };
         let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
-        Ok(runs.into_iter().filter(here).map(pod).collect())
+        Ok(runs.into_iter().filter(here).map(|run| pod(lifecycle::as_it_is(org, run))).collect())
     };
     context.org()?.blocking(tell).await
 }

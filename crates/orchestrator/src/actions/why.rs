@@ -17,7 +17,7 @@ use domain::{
     picture::{Rival, Whose, claim_at},
     placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
-    run::{Refused, Run, RunState},
+    run::{Reason, Refused, Run, RunState},
     task::{TaskState, TaskView},
 };
 use forge::OrgState;
@@ -253,7 +253,8 @@ fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String
         (None, None) if run.refused.is_empty() => "because that suited it best as things stood when it was placed",
         (None, None) => "because that suited it best of those that did not refuse it",
     };
-    let verb = if run.state.ended() { "ran" } else { "runs" };
+    let over = run.state.ended() || matches!(run.reason, Some(Reason::EndUnwritten { .. }));
+    let verb = if over { "ran" } else { "runs" };
     format!("Its run {verb} on {name}, {how}. {said}")
 }
 

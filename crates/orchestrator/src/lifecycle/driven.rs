@@ -91,9 +91,14 @@ impl Driven {
     }
 
     /// Notes that something about a run could not be finished; it is tried again after a while.
-    pub(super) fn later(&self, run: &Run, over: Option<Over>, message: String) {
+    pub(crate) fn later(&self, run: &Run, over: Option<Over>, message: String) {
         let next = Instant::now() + limits::ADRIFT_PAUSES.after(run.recovered);
         self.state().adrift.insert(run.id.clone(), Adrift { over, message, next });
+    }
+
+    /// Of a run of which nothing runs any more, and whose end could not be written yet: why, in words.
+    pub(crate) fn unended(&self, run: &RunId) -> Option<String> {
+        self.state().adrift.get(run).filter(|adrift| adrift.over.is_some()).map(|adrift| adrift.message.clone())
     }
 
     /// Of these runs, which hold a slot here, notes those that nothing drives. Returns those that are due, with others that

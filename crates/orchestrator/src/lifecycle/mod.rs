@@ -41,6 +41,7 @@ use identity::checked;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
+pub(crate) use adrift::as_it_is;
 pub(crate) use asked::ask_to_end;
 pub(crate) use checkpoints::{drop_merged, keep as keep_checkpoints, prune as prune_checkpoints};
 pub use driven::Driven;

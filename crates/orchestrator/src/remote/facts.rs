@@ -49,8 +49,7 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
         let Some(recorded) = next else {
             // It is there, and that is all there is to say; of a run that ended nothing follows.
             let ended = over(org, run)?;
-            let fact = Fact { version: spoken(), seq: follower.at().0, event_json: String::new() };
-            if told.send(Ok(fact)).await.is_err() || ended {
+            if told.send(Ok(beat(org, run, follower.at()))).await.is_err() || ended {
                 return Ok(());
             }
             beat_at = Instant::now() + limits::WATCH_BEAT;
@@ -64,7 +63,7 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
             announce(org, run).await;
         }
         let event_json = fault::said(serde_json::to_string(&*event).map_err(Problem::internal)?);
-        if told.send(Ok(Fact { version: spoken(), seq, event_json })).await.is_err() {
+        if told.send(Ok(Fact { version: spoken(), seq, event_json, unended: String::new() })).await.is_err() {
             return Ok(());
         }
         if matches!(&event.body, Body::RunMoved { run: moved, to, .. } if moved == run && to.ended()) {
@@ -72,6 +71,11 @@ async fn tell(org: &Arc<Org>, run: &RunId, after: u64, told: &mpsc::Sender<Resul
         }
         beat_at = Instant::now() + limits::WATCH_BEAT;
     }
+}
+
+/// That this device is there, with what it knows of the run and cannot journal.
+fn beat(org: &Org, run: &RunId, at: Seq) -> Fact {
+    Fact { version: spoken(), seq: at.0, event_json: String::new(), unended: org.driven.unended(run).unwrap_or_default() }
 }
 
 /// Has the requester's Radicle node told of the patch anew: it may not have been connected when it was published.
@@ -242,6 +246,19 @@ mod tests {
         let next = |told: &mut Out<Fact>| told.next().now_or_never().map(|told| told.map(|fact| fact.unwrap().event_json));
         assert_eq!(next(&mut of_quiet), Some(Some(String::new())), "its device is there");
         assert_eq!([next(&mut of_over), next(&mut of_over)], [Some(Some(String::new())), Some(None)], "nothing follows");
+    }
+
+    #[tokio::test]
+    async fn that_the_end_of_a_run_could_not_be_written_is_told_beside_the_journal() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let id = queued(org, 1, RunState::Working).await;
+        let known: Run = org.store.get(kind::RUN, id.as_str()).unwrap().unwrap();
+        let said = || beat(org, &id, Seq(1)).unended;
+        assert_eq!(said(), "");
+        let full = "The disk is full.";
+        org.driven.later(&known, Some(Problem::unavailable(full).into()), full.to_owned());
+        assert_eq!(said(), full);
     }
 
     #[tokio::test]

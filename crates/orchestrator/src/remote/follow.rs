@@ -30,6 +30,21 @@ use store::{LogEntry, RunLog};
 use tokio::time::{error::Elapsed, timeout};
 use tonic::{Streaming, transport::Channel};
 
+/// What is known of a run that is followed, and stands in no journal.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// When its device was heard of last.
+    heard_at: Timestamp,
+    /// That nothing of it runs any more there, and why its end could not be written yet, as its device says.
+    unended: Option<String>,
+}
+
+impl Followed {
+    fn since(heard_at: Timestamp) -> Self {
+        Self { heard_at, unended: None }
+    }
+}
+
 /// The clock by which a run is followed. It begins when its device was heard of last, as far as the journal knows that.
 struct Clock(Instant);
 
@@ -59,7 +74,7 @@ pub(crate) fn follow(org: &Arc<Org>, run: &RunId, device: &Did, after: u64) {
         if following.contains_key(run) {
             return;
         }
-        following.insert(run.clone(), clock::now());
+        following.insert(run.clone(), Followed::since(clock::now()));
     }
     let (following, run, device) = (org.clone(), run.clone(), device.clone());
     org.tasks.spawn(async move {
@@ -122,14 +137,26 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
 
 /// Notes when the device of a run elsewhere was heard of last, for people.
 fn note_heard(org: &Org, id: &RunId, at: Timestamp) {
-    if let Some(heard_at) = lock(&org.remote.following).get_mut(id) {
-        *heard_at = at;
+    if let Some(followed) = lock(&org.remote.following).get_mut(id) {
+        followed.heard_at = at;
     }
+}
+
+/// Notes what the device of a run elsewhere says beside its journal; empty: nothing, or that what it said is over.
+fn note_unended(org: &Org, id: &RunId, said: &str) {
+    if let Some(followed) = lock(&org.remote.following).get_mut(id) {
+        followed.unended = (!said.is_empty()).then(|| domain::shown_at_length(said));
+    }
+}
+
+/// Of a run elsewhere of which nothing runs any more, and whose end its device could not write yet: why, in its words.
+pub(crate) fn unended(org: &Org, id: &RunId) -> Option<String> {
+    lock(&org.remote.following).get(id)?.unended.clone()
 }
 
 /// About when a run elsewhere is given up, unless its device is heard of before; none: it is not followed.
 pub(crate) fn waited_until(org: &Org, id: &RunId) -> Option<Timestamp> {
-    Some(lock(&org.remote.following).get(id)?.plus_ms(crate::fault::lease_ms()))
+    Some(lock(&org.remote.following).get(id)?.heard_at.plus_ms(crate::fault::lease_ms()))
 }
 
 /// What the journal says, however often that cannot be read before: nobody else follows the run.
@@ -215,6 +242,7 @@ async fn facts(
         let fact = fact.map_err(|s| problem(&s))?;
         following.heard(clock.now_ms());
         note_heard(org, &run.id, clock::now());
+        note_unended(org, &run.id, &fact.unended);
         // A message without an event comes where the journal there has no more, for now.
         came = if fact.event_json.is_empty() { Came::All } else { Came::UpTo(fact.seq) };
         if came != Came::All {
@@ -368,11 +396,16 @@ mod tests {
         let (org, id) = (&opened.org, crate::clock::run_id());
         note_heard(org, &id, Timestamp(1_000));
         assert_eq!(waited_until(org, &id), None, "it is not followed");
-        lock(&org.remote.following).insert(id.clone(), Timestamp(1_000));
+        lock(&org.remote.following).insert(id.clone(), Followed::since(Timestamp(1_000)));
         let first = waited_until(org, &id);
         assert_eq!(first, Some(Timestamp(1_000).plus_ms(crate::fault::lease_ms())));
         note_heard(org, &id, Timestamp(5_000));
         assert_eq!(waited_until(org, &id), first.map(|first| first.plus_ms(4_000)));
+        note_unended(org, &id, "The disk is full.");
+        note_heard(org, &id, Timestamp(6_000));
+        assert_eq!(unended(org, &id).as_deref(), Some("The disk is full."));
+        note_unended(org, &id, "");
+        assert_eq!(unended(org, &id), None, "it could be written, or goes on");
     }
 
     #[tokio::test(start_paused = true)]

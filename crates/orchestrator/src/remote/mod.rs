@@ -53,7 +53,7 @@ pub use away::Away;
 pub(crate) use bring::bring;
 pub(crate) use checkpoint::{ask_saved, bring_saved, farewell, goes_on_there, keep_given_up, may_answer, published_there, receive};
 pub(crate) use cosign::{agree, meet};
-pub(crate) use follow::{follow, follow_all, waited_until};
+pub(crate) use follow::{follow, follow_all, unended, waited_until};
 pub(crate) use gateway::outward;
 pub use gossip::dropped as gossip_dropped;
 pub(crate) use gossip::{announce, doubles, enter_tailnet, leave_tailnet, listen, waiting_here};
@@ -76,7 +76,7 @@ pub(crate) use take::take_brought;
 pub(crate) use wish::{end_elsewhere, wish};
 
 use crate::{clock, gateway::Route, org::Org};
-use domain::{Did, Kind, OrgName, Problem, Rid, RunId, Timestamp, org::Device};
+use domain::{Did, Kind, OrgName, Problem, Rid, RunId, org::Device};
 use forge::OrgState;
 use identity::certificate::{Accept, Subject};
 use mesh::{Network, problem};
@@ -112,8 +112,8 @@ pub struct Remote {
     halted: Mutex<HashSet<Subject>>,
     /// Runs that a device is being asked for.
     asking: Mutex<HashSet<RunId>>,
-    /// Runs elsewhere that are followed, and when the device of each was heard of last.
-    following: Mutex<HashMap<RunId, Timestamp>>,
+    /// Runs elsewhere that are followed, and what is known of each.
+    following: Mutex<HashMap<RunId, follow::Followed>>,
     /// What is known of how others are reached.
     reach: Mutex<HashMap<Did, Reach>>,
     /// What is heard of the others, once gossip is open.

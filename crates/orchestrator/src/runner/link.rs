@@ -20,7 +20,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
-use store::LogEntry;
 use tokio::sync::{
     Notify,
     mpsc::{self, error::TrySendError},
@@ -189,6 +188,20 @@ impl Buffer {
         self.unacked.push_back(Event { seq: self.last_seq, at_ms: clock::now().0, json });
     }
 
+    /// The newest of what is not acknowledged, of so many bytes; and in the place of older ones a word of how much that was.
+    fn newest(&self, bytes_max: usize) -> Vec<Event> {
+        let mut room = Some(bytes_max);
+        let fits = |event: &&Event| {
+            room = room.and_then(|room| room.checked_sub(event.json.len()));
+            room.is_some()
+        };
+        let dropped = self.unacked.len() - self.unacked.iter().rev().take_while(fits).count();
+        let dropped_bytes: u64 = self.unacked.iter().take(dropped).map(|event| event.json.len() as u64).sum();
+        let first = self.unacked.front().filter(|_| dropped > 0);
+        let told = first.map(|first| Event { json: report::encode(&RunnerEvent::Truncated { dropped_bytes }), ..*first });
+        told.into_iter().chain(self.unacked.iter().skip(dropped).cloned()).collect()
+    }
+
     fn empty(&self) -> bool {
         self.unacked.is_empty() && self.outbox.is_empty()
     }
@@ -274,15 +287,11 @@ impl Link {
     }
 
     /// Lays what the host did not get into the run's folder, whence it takes it when this process is gone.
-    pub fn lay_down(&self) {
-        let left: Vec<Event> = self.buffer().unacked.iter().cloned().collect();
+    pub async fn lay_down(&self) {
+        let left = self.buffer().newest(undelivered::BYTES_MAX);
         let Some(folder) = self.shared.address.token_file.parent().filter(|_| !left.is_empty()) else { return };
-        let entry = |event: Event| -> Result<LogEntry, Problem> {
-            let json = serde_json::from_str(&event.json).map_err(Problem::internal)?;
-            Ok(LogEntry { seq: event.seq, at: Timestamp(event.at_ms), event: json })
-        };
-        let laid = left.into_iter().map(entry).collect::<Result<Vec<_>, Problem>>().and_then(|left| undelivered::lay_down(folder, left));
-        if let Err(problem) = laid {
+        let folder = folder.to_owned();
+        if let Err(problem) = crate::org::blocking(move || undelivered::lay_down(&folder, &left)).await {
             tracing::warn!(%problem, "what the host did not get could not be written to disk");
         }
     }
@@ -304,7 +313,7 @@ impl Link {
             let now = Instant::now();
             patience.meets(met, now);
             if self.has_work() && patience.holds_out(met, now) {
-                self.lay_down();
+                self.lay_down().await;
                 tracing::warn!("the host is away for long; the work is done and waits for it");
             }
             if patience.is_over(now) || !self.shared.address.token_file.exists() {

@@ -105,7 +105,7 @@ async fn attached(executable: PathBuf, address: &Address, key: Arc<Key>, (link, 
     attend(&job, wanted, messages, signer).await;
     worker.abort();
     job.sandboxes.kill().await;
-    link.lay_down();
+    link.lay_down().await;
     Ok(())
 }
 

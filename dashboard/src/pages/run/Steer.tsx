@@ -19,6 +19,7 @@ export function Steer({ run }: { run: ShownRun }) {
     <>
       {(run.state === "working" || (run.state === "queued" && run.paused)) &&
         run.reason?.code !== "halted" &&
+        run.reason?.code !== "end_unwritten" &&
         (run.paused ? (
           <Button busy={resume.isPending} onClick={() => resume.mutate(which)}>
             <Play size={14} aria-hidden /> Resume

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use futures::{FutureExt, stream};
+use store::LogEntry;
 
 fn address(socket: PathBuf, org_lock: PathBuf) -> Address {
     let (run, token) = ("01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Secret::from("mw-run-secret"));
@@ -59,12 +60,12 @@ async fn work_is_kept_for_as_long_as_it_can_be_signed_and_what_was_not_delivered
     assert!(kept(60_000).has_work() && !kept(0).has_work());
     let link = kept(60_000);
     let laid = || std::fs::read_to_string(folder.path().join("undelivered.json")).unwrap_or_default();
-    link.lay_down();
+    link.lay_down().await;
     assert_eq!(laid(), "", "there is nothing");
     link.report(RunnerEvent::Paused).await;
     link.report(RunnerEvent::WorkEnded { reason: domain::run::Reason::Completed, checks: vec![] }).await;
     link.acked(1);
-    link.lay_down();
+    link.lay_down().await;
     let entries: Vec<LogEntry> = serde_json::from_str(&laid()).unwrap();
     assert!(entries.len() == 1 && entries[0].seq == 2, "{entries:?}");
     assert!(matches!(entries[0].parsed(), Some(RunnerEvent::WorkEnded { .. })));
@@ -140,4 +141,18 @@ async fn orders_are_handed_on_in_the_order_in_which_they_come_and_once_each() {
         assert_eq!((id, order == Order::Pause), (expected, expected % 2 == 0));
     }
     assert!(receiver.try_recv().is_err());
+}
+
+#[test]
+fn of_too_much_the_newest_is_kept_and_it_is_told_that_there_was_more() {
+    let said = |n: u32| report::encode(&RunnerEvent::Message { text: format!("number {n}") });
+    let mut buffer = Buffer::default();
+    assert!(buffer.newest(0).is_empty());
+    (1..=4).for_each(|n| buffer.add(said(n)));
+    let kept = |bytes_max| buffer.newest(bytes_max).into_iter().map(|event| (event.seq, event.json)).collect::<Vec<_>>();
+    let length = said(1).len();
+    let told = |count: usize| report::encode(&RunnerEvent::Truncated { dropped_bytes: (count * length) as u64 });
+    assert_eq!(kept(4 * length), (1..=4).map(|n| (u64::from(n), said(n))).collect::<Vec<_>>());
+    assert_eq!(kept(3 * length - 1), [(1, told(2)), (3, said(3)), (4, said(4))]);
+    assert_eq!(kept(0), [(1, told(4))]);
 }
