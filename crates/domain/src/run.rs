@@ -283,19 +283,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
-    /// its work done also whether this is saved and goes on; of one that is frozen also for whom.
-    pub fn why(&self) -> Option<String> {
-        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
-        if self.state == RunState::Done && !failed.is_empty() {
-            let whose = if self.class == Class::Agent { "Its checks failed" } else { "Checks failed" };
-            return Some(format!("{whose}: {}.", failed.join(", ")));
-        }
-        let reason = self.reason.as_ref().map(Reason::text);
-        let said = [reason.as_ref().and_then(|_| saved::further(self)), stands::frozen(self)];
-        reason.into_iter().chain(said.into_iter().flatten()).reduce(|why, more| format!("{why} {more}"))
-    }
-
     /// Its standing among others that want the same room, before what it gained by waiting.
     pub fn standing(&self) -> i32 {
         self.priority.after(self.gave_way)
