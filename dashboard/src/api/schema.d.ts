@@ -3248,6 +3248,11 @@ export interface components {
             why: components["schemas"]["Reclaim"];
         } | {
             /** @constant */
+            code: "sent_away";
+            /** @description Until when it does not take it again. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
             code: "suspected";
         } | {
             /** @constant */
@@ -5993,11 +5998,15 @@ export interface components {
             state: components["schemas"]["RunState"];
             /** @description The device. */
             device: components["schemas"]["Did"] | null;
+            /** @description Where it stands: as its state, or what keeps it from going on there. */
+            stands: components["schemas"]["Stands"];
             /** @description Whether it is frozen. */
             paused: boolean;
             /** @description When it was leased. */
             started_at: components["schemas"]["Timestamp"] | null;
         };
+        /** @description Where a run stands: its state, or what keeps it from going on there. */
+        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen";
         /** @description What `POST /schedule` answers. */
         Admission: {
             /** @constant */
@@ -7774,7 +7783,7 @@ export interface operations {
         parameters: {
             query?: {
                 project?: string | null;
-                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost") | null;
+                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen") | null;
                 all?: boolean;
                 limit?: number | null;
             };
