@@ -23,7 +23,10 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
     if wish == Wish::Resume && run.state.waits() && run.paused_by.is_some() && run.requester == org.device {
         ask_pause(org, by, [run.id], false).await?;
         org.wake.notify_one();
-        return Ok("It goes on from what is saved, as soon as there is room.".into());
+        return Ok(match stops::halting(org, &run) {
+            Some(stop) => taken_back(&stop),
+            None => "It goes on from what is saved, as soon as there is room.".into(),
+        });
     }
     let Some(device) = run.elsewhere(&org.device).filter(|_| !run.state.ended()).cloned() else {
         return here(org, by, run, wish).await;
@@ -181,9 +184,8 @@ fn asked_of<'r>(run: &'r Run, named: Option<&str>) -> Result<&'r Question, Probl
 
 /// What a stop order halts goes on when that is lifted, and not before; that a person wants it paused too is taken back at once.
 async fn resume_halted(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<&[RunId]>, stop: &Stop) -> Result<String, Problem> {
-    let halts = format!("A stop order halts {}.", stop.order.scope.text());
     let Some(paused) = asked else {
-        return Err(Problem::conflict(halts)
+        return Err(Problem::conflict(format!("A stop order halts {}.", stop.order.scope.text()))
             .because(stops::why(stop))
             .next("It goes on by itself when the order is lifted: meshwork stop list shows it."));
     };
@@ -199,7 +201,13 @@ async fn resume_halted(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<&[Ru
         // The order was lifted meanwhile, maybe while it was still to stay paused.
         lifecycle::let_go(org, paused.iter());
     }
-    Ok(format!("It is not paused any more. {halts} It goes on when that is lifted: meshwork stop list shows it."))
+    Ok(taken_back(stop))
+}
+
+/// That a run is not paused any more, and goes on when this order is lifted.
+fn taken_back(stop: &Stop) -> String {
+    let what = stop.order.scope.text();
+    format!("It is not paused any more. A stop order halts {what}: it goes on when that is lifted (meshwork stop list shows it).")
 }
 
 /// Notes that a person wants these runs paused, or to go on.
