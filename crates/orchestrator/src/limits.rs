@@ -54,6 +54,8 @@ pub const RECONNECT_PAUSE: Duration = Duration::from_millis(150);
 pub const SIGN_WAIT: Duration = Duration::from_secs(30);
 /// How long the journal may take, at most, to say who has to leave the machine, and for their ends, before they are told without it.
 pub(crate) const END_ASK_WAIT: Duration = Duration::from_secs(5);
+/// How long an eviction waits at most, within its grace, until the work is saved too, so that it can say so.
+pub(crate) const EVICT_SAVE_WAIT: Duration = Duration::from_secs(5);
 /// How long the runner may take to carry out an order.
 pub const ORDER_WAIT: Duration = Duration::from_secs(20);
 /// How many reports a runner keeps until they are acknowledged; a full buffer holds the engine back.
@@ -276,8 +278,7 @@ pub(crate) const JOURNAL_ON_ITS_WAY_MS: i64 = 2_000;
 pub(crate) const JOURNAL_NOTED_EVERY: Duration = Duration::from_secs(30);
 /// How long after it is decided a run begins to be driven.
 pub(crate) const ANSWER_FIRST: Duration = Duration::from_millis(2);
-/// How much of the disk the copies of other devices' journals and checkpoints leave free, in bytes: what fills it up would keep this one
-/// from its own work.
+/// How much of the disk the copies of others' journals and checkpoints leave free, in bytes: else they keep this device from its work.
 pub(crate) const COPIES_DISK_LEFT_BYTES: u64 = 512 << 20;
 /// How large the copy of one device's journal may be, in bytes: many years of a busy device.
 pub(crate) const JOURNAL_COPY_BYTES_MAX: u64 = 16 << 30;

@@ -9,6 +9,7 @@ use domain::{
     limits::MESSAGE_BYTES_MAX,
     manifest::Class,
     run::{EndAsked, Order, PauseAsked, Question, Reason, Run, RunState, Wish},
+    stop::Stop,
 };
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -22,7 +23,10 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
     if wish == Wish::Resume && run.state.waits() && run.paused_by.is_some() && run.requester == org.device {
         ask_pause(org, by, [run.id], false).await?;
         org.wake.notify_one();
-        return Ok("It goes on from what is saved, as soon as there is room.".into());
+        return Ok(match stops::halting(org, &run) {
+            Some(stop) => taken_back(&stop),
+            None => "It goes on from what is saved, as soon as there is room.".into(),
+        });
     }
     let Some(device) = run.elsewhere(&org.device).filter(|_| !run.state.ended()).cloned() else {
         return here(org, by, run, wish).await;
@@ -65,10 +69,7 @@ pub(crate) async fn here(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Re
         Wish::Message { text } => message(org, by, run, text).await,
         Wish::Answer { question, option } => answer(org, by, &run, question, &option).await,
         Wish::Pause => freeze(org, by, run, Order::Pause, "It is frozen.").await,
-        Wish::Resume => {
-            unless_halted(org, &run)?;
-            freeze(org, by, run, Order::Resume, "It goes on.").await
-        }
+        Wish::Resume => freeze(org, by, run, Order::Resume, "It goes on.").await,
         Wish::End { reason } => lifecycle::ask_to_end(org, by, &run.id, reason).await.map(ending),
     }
 }
@@ -181,12 +182,32 @@ fn asked_of<'r>(run: &'r Run, named: Option<&str>) -> Result<&'r Question, Probl
     }
 }
 
-/// What a stop order halts goes on when that is lifted, and not before.
-fn unless_halted(org: &Org, run: &Run) -> Result<(), Problem> {
-    let Some(stop) = stops::halting(org, run) else { return Ok(()) };
-    Err(Problem::conflict(format!("A stop order halts {}.", stop.order.scope.text()))
-        .because(stops::why(&stop))
-        .next("It goes on by itself when the order is lifted: meshwork stop list shows it."))
+/// What a stop order halts goes on when that is lifted, and not before; that a person wants it paused too is taken back at once.
+async fn resume_halted(org: &Arc<Org>, by: &Actor, run: &Run, asked: Option<&[RunId]>, stop: &Stop) -> Result<String, Problem> {
+    let Some(paused) = asked else {
+        return Err(Problem::conflict(format!("A stop order halts {}.", stop.order.scope.text()))
+            .because(stops::why(stop))
+            .next("It goes on by itself when the order is lifted: meshwork stop list shows it."));
+    };
+    let live: Vec<Arc<Live>> = paused.iter().filter_map(|id| org.hub.get(id)).collect();
+    let stayed: Vec<bool> = live.iter().map(|live| live.note_stays_paused(false)).collect();
+    if let Err(problem) = ask_pause(org, by, paused.iter().cloned(), false).await {
+        for (live, stayed) in live.iter().zip(stayed) {
+            live.note_stays_paused(stayed);
+        }
+        return Err(problem);
+    }
+    if stops::halting(org, run).is_none() {
+        // The order was lifted meanwhile, maybe while it was still to stay paused.
+        lifecycle::let_go(org, paused.iter());
+    }
+    Ok(taken_back(stop))
+}
+
+/// That a run is not paused any more, and goes on when this order is lifted.
+fn taken_back(stop: &Stop) -> String {
+    let what = stop.order.scope.text();
+    format!("It is not paused any more. A stop order halts {what}: it goes on when that is lifted (meshwork stop list shows it).")
 }
 
 /// Notes that a person wants these runs paused, or to go on.
@@ -196,7 +217,7 @@ async fn ask_pause(org: &Arc<Org>, by: &Actor, runs: impl IntoIterator<Item = Ru
 
 async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) -> Result<String, Problem> {
     let (mut run, mut live): (Run, Option<Arc<Live>>) = (run.clone(), org.hub.get(&run.id));
-    let (mut meant, mut asked) = (vec![run.id.clone()], run.paused_by.is_some());
+    let (mut meant, mut asked, mut stop) = (vec![run.id.clone()], run.paused_by.is_some(), stops::halting(org, &run));
     if run.state == RunState::Verifying
         && let Some(commit) = &run.commit
         && let Some(checks) = dispatch::going_checks(org, Some(&run.id), &run.project, commit)?
@@ -206,10 +227,13 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
         meant.push(judging.id.clone());
         // Checks that were begun anew since know nothing of a pause.
         asked |= judging.paused_by.is_some();
+        stop = stop.or_else(|| stops::halting(org, &judging));
         (live, run) = (org.hub.get(&judging.id), judging);
-        if order == Order::Resume {
-            unless_halted(org, &run)?;
-        }
+    }
+    if order == Order::Resume
+        && let Some(stop) = stop
+    {
+        return resume_halted(org, by, &run, asked.then_some(&meant[..]), &stop).await;
     }
     let live = live.filter(|_| run.state == RunState::Working).ok_or_else(|| nothing_computes(org, &run))?;
     let (pauses, went_on) = (order == Order::Pause, order == Order::Resume && !live.paused());
@@ -311,6 +335,26 @@ mod tests {
         };
         let now: Run = org.store.get(kind::RUN, run.id.as_str()).unwrap().unwrap();
         assert!(now.paused_by.is_none(), "{said}");
+    }
+
+    #[tokio::test]
+    async fn the_pause_of_what_a_stop_order_halts_is_taken_back_and_the_order_stays() {
+        let opened = crate::fixtures::Opened::new().await;
+        let (org, by) = (&opened.org, Actor::from(&opened.org.member));
+        let (id, project) = (crate::clock::run_id(), "demo".parse().unwrap());
+        let new = crate::admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Working, paused: true, paused_by: Some(org.member.clone()), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let live = crate::fixtures::live(org, &run.id, &org.member);
+        live.note_stays_paused(true);
+        stops::give(org, &by, domain::stop::Scope::Org, "Wait.".into()).await.unwrap();
+
+        let said = here(org, &by, run.clone(), Wish::Resume).await.unwrap();
+        assert!(said.starts_with("It is not paused any more.") && said.contains("halts the whole org"), "{said}");
+        let now: Run = org.store.get(kind::RUN, run.id.as_str()).unwrap().unwrap();
+        assert!(now.paused_by.is_none() && now.paused && !live.stays_paused(), "it is frozen by the order alone: {now:?}");
+        let problem = here(org, &by, now, Wish::Resume).await.unwrap_err();
+        assert!(problem.to_string().contains("goes on by itself when the order is lifted"), "{problem}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use domain::{
 use futures::future::join_all;
 use identity::{Envelope, envelope};
 use policy::Resource;
+use serde_json::{Value, json};
 use std::{collections::HashSet, sync::Arc};
 use store::{Order, Seq};
 use tokio::sync::watch;
@@ -101,6 +102,20 @@ pub(crate) fn refuse_halted(org: &Org, member: &Did) -> Result<(), Problem> {
     let halted =
         |stop: &&Stop| halts_member(stop, member) || matches!(&stop.order.scope, Scope::Device { device, .. } if *device == org.device);
     org.stops.borrow().iter().find(halted).map_or(Ok(()), |stop| Err(refused(stop)))
+}
+
+/// The same of an action on this device; but whoever owns the device takes it back all the same. That gives nobody anything.
+///
+/// # Errors
+/// When there is such an order.
+pub(crate) fn refuse_action(org: &Org, member: &Did, action: &str, input: &Value) -> Result<(), Problem> {
+    let takes_back = match action {
+        "device.reclaim" | "device.evict" => true,
+        "device.lend" => *input == json!({"guests": false}),
+        _ => false,
+    };
+    let owns = || org.remote.org().owner_of(&org.device).is_some_and(|owner| owner.keys.iter().any(|key| key.did == *member));
+    if takes_back && owns() { Ok(()) } else { refuse_halted(org, member) }
 }
 
 fn halts_member(stop: &Stop, member: &Did) -> bool {
@@ -356,6 +371,27 @@ mod tests {
     use super::*;
     use crate::{admission, fixtures::Opened};
     use domain::{manifest::Class, run::RunState};
+
+    #[tokio::test]
+    async fn whoever_owns_a_halted_device_takes_it_back_and_changes_nothing_else() {
+        let opened = Opened::new().await;
+        let (org, stranger) = (&opened.org, crate::fixtures::did('B'));
+        let device = Scope::Device { name: "box".into(), device: org.device.clone() };
+        give(org, &Actor::from(&org.member), device, "It was lost.".into()).await.unwrap();
+        let table = [
+            ("device.reclaim", json!({"minutes": 60}), true),
+            ("device.evict", json!({}), true),
+            ("device.lend", json!({"guests": false}), true),
+            ("device.lend", json!({"guests": true}), false),
+            ("device.lend", json!({"guests": false, "on_battery": true}), false),
+            ("device.release", json!({}), false),
+            ("task.run", json!({}), false),
+        ];
+        for (action, input, may) in table {
+            assert_eq!(refuse_action(org, &org.member, action, &input).is_ok(), may, "{action} {input}");
+            assert!(refuse_action(org, &stranger, action, &input).is_err(), "{action}: it is not theirs");
+        }
+    }
 
     #[tokio::test]
     async fn once_one_of_two_orders_is_lifted_the_other_is_named() {

@@ -90,7 +90,7 @@ impl Action {
     /// When the caller may not, the input is not in order, or the action's own.
     pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
         rights::check(&context.machine, &context.caller, self, &input).await?;
-        self.unless_halted(&context)?;
+        self.unless_halted(&context, &input)?;
         without_nul(&input)?;
         let by_hand = context.caller.by_hand();
         // On its own: a caller that goes away does not stop it half-way.
@@ -103,10 +103,12 @@ impl Action {
         done.map_err(named).map_err(|problem| if by_hand { problem } else { hints::for_scripts(problem, &self.input_schema()) })
     }
 
-    /// A member whom a stop order halts changes nothing, but may see, and lift it where they may.
-    fn unless_halted(&self, context: &Context) -> Result<(), Problem> {
+    /// A member whom a stop order halts changes nothing, but may see, lift it where they may, and take their own machine back.
+    fn unless_halted(&self, context: &Context, input: &Value) -> Result<(), Problem> {
         match (context.machine.org(), &context.caller.member) {
-            (Ok(org), Some(member)) if self.effect == Effect::Changes && self.name != "stop.lift" => stops::refuse_halted(&org, member),
+            (Ok(org), Some(member)) if self.effect == Effect::Changes && self.name != "stop.lift" => {
+                stops::refuse_action(&org, member, self.name, input)
+            }
             _ => Ok(()),
         }
     }

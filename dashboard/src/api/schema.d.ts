@@ -3255,6 +3255,11 @@ export interface components {
             why: components["schemas"]["Reclaim"];
         } | {
             /** @constant */
+            code: "sent_away";
+            /** @description Until when it does not take it again. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @constant */
             code: "suspected";
         } | {
             /** @constant */
@@ -6000,6 +6005,8 @@ export interface components {
             state: components["schemas"]["RunState"];
             /** @description The device. */
             device: components["schemas"]["Did"] | null;
+            /** @description Where it stands: as its state, or what keeps it from going on there. */
+            stands: components["schemas"]["Stands"];
             /** @description Whether it is frozen. */
             paused: boolean;
             /** @description When it was leased. */
@@ -6007,6 +6014,8 @@ export interface components {
             /** @description Why it holds its place though nothing of it runs any more, in words; none: it runs. */
             unended?: string | null;
         };
+        /** @description Where a run stands: its state, or what keeps it from going on there. */
+        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen";
         /** @description What `POST /schedule` answers. */
         Admission: {
             /** @constant */
@@ -7783,7 +7792,7 @@ export interface operations {
         parameters: {
             query?: {
                 project?: string | null;
-                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost") | null;
+                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen") | null;
                 all?: boolean;
                 limit?: number | null;
             };

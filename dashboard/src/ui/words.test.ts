@@ -3,8 +3,9 @@ import { forPage, priorityWord, runWord, tagsOf, tagsText } from "./words";
 
 const run = { state: "working" as const, paused: true, questions: [] };
 
-test("a run that a stop order halts is halted, not paused", () => {
-  expect(runWord(run).text).toBe("Paused");
+test("a run that a stop order halts is halted, not paused, and what its device froze is neither", () => {
+  expect(runWord({ ...run, paused_by: "did:key:z6MkAda" }).text).toBe("Paused");
+  expect(runWord(run).text).toBe("Frozen");
   expect(runWord({ ...run, reason: { code: "halted", by: "did:key:z6MkAda", what: "the whole org", why: "A leak." } }).text).toBe("Halted");
 });
 

@@ -27,16 +27,26 @@ const runs: Record<Schemas["RunState"], Word> = {
   lost: { text: "Lost", tone: "bad" },
 };
 
-/** Of a run of which nothing runs any more, and whose end could not be written yet. */
-export const ENDING: Word = { text: "Ending", tone: "bad" };
+/** Where runs stand: in their states, or kept from going on there. */
+const standing: Record<Schemas["Stands"], Word> = {
+  ...runs,
+  halted: { text: "Halted", tone: "warn" },
+  paused: { text: "Paused", tone: "warn" },
+  frozen: { text: "Frozen", tone: "warn" },
+  ending: { text: "Ending", tone: "bad" },
+};
 
-type Worded = Pick<Schemas["Run"], "state" | "paused" | "questions"> & Partial<Pick<Schemas["Run"], "reason" | "class" | "checks">>;
+export const standsWord = (stands: Schemas["Stands"]): Word => standing[stands];
+
+type Worded = Pick<Schemas["Run"], "state" | "paused" | "questions"> &
+  Partial<Pick<Schemas["Run"], "reason" | "class" | "checks" | "paused_by">>;
 
 export function runWord(run: Worded): Word {
-  if (run.reason?.code === "halted") return { text: "Halted", tone: "warn" };
-  if (run.reason?.code === "end_unwritten") return ENDING;
+  if (run.reason?.code === "halted") return standing.halted;
+  if (run.reason?.code === "end_unwritten") return standing.ending;
   if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
-  if (run.paused) return { text: "Paused", tone: "warn" };
+  // A person's pause, and not what its device froze for itself.
+  if (run.paused) return run.paused_by || run.state === "queued" ? standing.paused : standing.frozen;
   // Its work is done when the checks have run, whatever they say.
   if (run.class === "ci" && run.state === "done" && run.checks?.some((check) => !check.passed))
     return { text: "Checks failed", tone: "bad" };

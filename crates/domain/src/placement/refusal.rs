@@ -1,6 +1,7 @@
 //! Why a device does not run a workload, in types and in words.
 
 use crate::{
+    Timestamp,
     capacity::{Lane, Runtime},
     lend::Reclaim,
     manifest::Class,
@@ -104,6 +105,11 @@ pub enum Refusal {
         /// Why.
         why: Reclaim,
     },
+    /// It sent this very work away, and takes other work.
+    SentAway {
+        /// Until when it does not take it again.
+        until: Timestamp,
+    },
     /// It was not heard of lately: nothing new goes there, and what runs there goes on.
     Suspected,
     /// It may not read the project's repository.
@@ -127,7 +133,8 @@ impl Refusal {
     pub fn passes(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::NoSlot { .. } | Self::OtherOrgs { .. } | Self::NotKnown { .. } | Self::Halted { .. } => true,
-            Self::Closing | Self::Suspected | Self::RefusedBefore { .. } | Self::Queue { .. } | Self::MakesRoom { .. } => true,
+            Self::Closing | Self::Suspected | Self::SentAway { .. } | Self::RefusedBefore { .. } => true,
+            Self::Queue { .. } | Self::MakesRoom { .. } => true,
             // One that is made now counts again.
             Self::Expired => true,
             Self::Reclaimed { why } => why.passes(),
@@ -208,6 +215,7 @@ impl Refusal {
             }
             Self::Closing => "It is being shut down or reclaimed by its owner.".into(),
             Self::Reclaimed { why } => reclaimed(why),
+            Self::SentAway { until } => format!("It sent this work away, and takes it again from {} on.", until.minute()),
             Self::Suspected => {
                 "It was not heard of lately, and gets nothing new until it is; see whether it is on and connected, or wait.".into()
             }
@@ -282,7 +290,6 @@ impl Avoid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
 
     #[test]
     fn amounts_have_a_unit_that_suits_them() {
@@ -303,6 +310,7 @@ mod tests {
             (Refusal::Reclaimed { why: Reclaim::Lid }, true, "`lid_closed`"),
             (Refusal::Reclaimed { why: Reclaim::Hours }, true, "`hours`"),
             (Refusal::Class { class: Class::Agent }, false, "of class agent;"),
+            (Refusal::SentAway { until: Timestamp(0) }, true, "takes it again from 1970-01-01"),
             (Refusal::Suspected, true, "connected"),
             (Refusal::NotShared, false, "`meshwork project share`"),
             (Refusal::Expired, true, "ask again"),

@@ -167,10 +167,11 @@ pub(crate) fn pods(value: &Value, names: &Names) -> Result<String, Problem> {
     let mut rows = Vec::new();
     for pod in value.as_array().into_iter().flatten() {
         let since: Option<Timestamp> = typed_at(pod, "started_at")?;
-        let (state, tone) = match (pod["unended"].as_str(), pod["paused"] == true) {
-            (Some(_), _) => (run::UNENDED.into(), Tone::Bad),
-            (None, true) => ("paused".into(), Tone::Waits),
-            (None, false) => (at(pod, &["state"]), Tone::Busy),
+        let state = at(pod, &["stands"]);
+        let tone = match state.as_str() {
+            "ending" => Tone::Bad,
+            "halted" | "paused" | "frozen" => Tone::Waits,
+            _ => Tone::Busy,
         };
         let device: Option<Did> = typed_at(pod, "device")?;
         rows.push(vec![
@@ -204,6 +205,15 @@ pub(crate) fn findings(all: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_runs_here_stands_where_every_list_has_it() {
+        let pod = json!({"run": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "state": "working", "paused": true,
+            "stands": "halted"});
+        let table = pods(&json!([pod]), &Names::default());
+        assert!(table.as_ref().is_ok_and(|table| table.contains("halted") && !table.contains("paused")), "{table:?}");
+    }
 
     #[test]
     fn of_a_device_where_no_sandbox_works_it_is_said_that_it_gets_no_runs_and_who_can_mend_that() {

@@ -9,7 +9,7 @@ use crate::{
 use domain::{
     Problem, Timestamp,
     manifest::Class,
-    run::{CheckResult, Reason, Run, RunState},
+    run::{CheckResult, Reason, Run, RunState, Stands},
     usage::Budget,
 };
 use serde_json::Value;
@@ -191,17 +191,15 @@ pub(super) fn state(run: &Run) -> Cell {
     toned(tone, word)
 }
 
-/// How a run is called of which nothing runs any more, and whose end could not be written yet.
-pub(super) const UNENDED: &str = "ending";
-
 /// Where it stands, in a word, and its colour: as the dashboard has them.
 fn stands(run: &Run) -> (Tone, String) {
-    let red = run.class == Class::Ci && run.checks.iter().any(|check| !check.passed);
+    let (stands, red) = (run.stands(), run.class == Class::Ci && run.checks.iter().any(|check| !check.passed));
     let tone = match run.state {
-        _ if matches!(run.reason, Some(Reason::Halted { .. })) => return (Tone::Waits, "halted".into()),
-        _ if is_unended(run) => return (Tone::Bad, UNENDED.into()),
+        _ if stands == Stands::Halted => return (Tone::Waits, "halted".into()),
+        _ if stands == Stands::Ending => return (Tone::Bad, "ending".into()),
         _ if !run.questions.is_empty() => return (Tone::Waits, "asks you".into()),
-        _ if run.paused => return (Tone::Waits, "paused".into()),
+        _ if stands == Stands::Paused => return (Tone::Waits, "paused".into()),
+        _ if stands == Stands::Frozen => return (Tone::Waits, "frozen".into()),
         // Its work is done when the checks have run, whatever they say.
         RunState::Done if red => return (Tone::Bad, "checks failed".into()),
         RunState::Done => Tone::Good,
@@ -227,19 +225,16 @@ pub(super) fn class(class: Class) -> String {
     format!("{class:?}").to_lowercase()
 }
 
-fn is_unended(run: &Run) -> bool {
-    matches!(run.reason, Some(Reason::EndUnwritten { .. }))
-}
-
 /// How long it took, or takes; nothing where it takes no more, and it is not known since when.
 pub(super) fn took(run: &Run, now: Timestamp) -> String {
-    let Some(started) = run.started_at.filter(|_| !is_unended(run)) else { return String::new() };
+    let Some(started) = run.started_at.filter(|_| run.stands() != Stands::Ending) else { return String::new() };
     span(u64::try_from(run.ended_at.unwrap_or(now).0.saturating_sub(started.0)).unwrap_or(0))
 }
 
 /// Why it is where it is: in the words of the answer, which has names.
 fn why(run: &Run, item: &Value, names: &Names) -> String {
-    let well = matches!(run.reason, Some(Reason::Completed) | None) && run.checks.iter().all(|c| c.passed);
+    let frozen = run.paused || (run.paused_by.is_some() && !run.state.ended());
+    let well = !frozen && matches!(run.reason, Some(Reason::Completed) | None) && run.checks.iter().all(|c| c.passed);
     let why = match run.questions.first() {
         Some(question) => format!("{} (meshwork run answer)", clean(&question.title)),
         None if well => String::new(),
@@ -288,8 +283,25 @@ mod tests {
         assert!(stands(&works) == (Tone::Busy, "working".into()) && !took(&works, Timestamp(60_001)).is_empty());
         item["reason"] = json!({"code": "end_unwritten", "device": key, "message": "The disk is full."});
         let over: Run = typed(&item).unwrap();
-        assert!(stands(&over) == (Tone::Bad, UNENDED.into()) && took(&over, Timestamp(60_001)).is_empty());
+        assert!(stands(&over) == (Tone::Bad, "ending".into()) && took(&over, Timestamp(60_001)).is_empty());
         assert!(runs(&json!([item]), false, &Names::default()).unwrap().contains("The disk is full."));
+    }
+
+    #[test]
+    fn what_is_frozen_for_its_device_is_not_called_paused_and_either_says_why() {
+        let key = "did:key:z6MknSLrJoTcukLrE435hVNQT4JUhbvWLX4kUzqkEStBU8Vi";
+        let mut item = json!({
+            "id": "01JZZZZZZZZZZZZZZZZZWRK001", "class": "agent", "project": "demo", "member": key, "requester": key, "device": key,
+            "state": "working", "queued_at": 1, "paused": true,
+        });
+        let table = runs(&json!([item]), false, &Names::default()).unwrap();
+        assert!(table.contains("frozen") && table.contains("its device wants its room") && !table.contains("paused"), "{table}");
+        item["paused_by"] = json!(key);
+        let table = runs(&json!([item]), false, &Names::default()).unwrap();
+        assert!(table.contains("paused") && table.contains("meshwork run resume") && !table.contains("frozen"), "{table}");
+        item["reason"] = json!({"code": "halted", "by": key, "what": "the agent slow", "why": "Wait."});
+        let table = runs(&json!([item]), false, &Names::default()).unwrap();
+        assert!(table.contains("halted") && table.contains("meshwork run resume"), "both: {table}");
     }
 
     #[test]

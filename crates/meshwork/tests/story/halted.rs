@@ -37,6 +37,11 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     two.bob.refused(&["stop", "lift", &text(&stop["order"]["id"])], 3).await;
     assert_eq!(two.bob.ok(&["stop", "list"]).await[0]["order"]["why"], "It deletes tests.");
     assert_eq!(beat(&two.bob, &run).await, frozen, "nothing of it computes");
+    // Lists find it by what they say of it.
+    let listed = two.ada.ok(&["run", "list", "--state", "halted"]).await;
+    assert!(listed.as_array().unwrap().iter().any(|listed| listed["id"] == run.as_str()), "{listed:#}");
+    assert_eq!(two.ada.ok(&["run", "list", "--state", "working"]).await, json!([]));
+    assert_eq!(two.bob.ok(&["pods"]).await[0]["stands"], "halted");
 
     two.ada.ok(&["stop", "lift", &text(&stop["order"]["id"])]).await;
     let look = || async { if beat(&two.bob, &run).await > frozen { Ok(()) } else { Err(json!(frozen)) } };

@@ -20,7 +20,7 @@ use domain::{
     limits::{GRACE_MS, LEND_GRACE_MAX_S},
     manifest::Class,
     role::Permission,
-    run::{Reason, Run, RunState},
+    run::{Reason, Run, RunState, Stands},
 };
 use identity::Envelope;
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(super) fn actions() -> Vec<Action> {
@@ -214,6 +214,8 @@ pub struct Pod {
     pub state: RunState,
     /// The device.
     pub device: Option<Did>,
+    /// Where it stands: as its state, or what keeps it from going on there.
+    pub stands: Stands,
     /// Whether it is frozen.
     pub paused: bool,
     /// When it was leased.
@@ -229,6 +231,7 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
         let unended = |r: &Run| matches!(r.reason, Some(Reason::EndUnwritten { .. })).then(|| r.why()).flatten();
         let pod = |r: Run| Pod {
             unended: unended(&r).map(|why| names::within(&state, &why)),
+            stands: r.stands(),
             run: r.id,
             class: r.class,
             project: r.project,
@@ -290,7 +293,10 @@ async fn evict(context: Context, input: Evict) -> Result<Done, Problem> {
     lifecycle::let_go(&org, frozen.iter().filter(|id| !chosen.as_ref().is_ok_and(|chosen| chosen.contains(id))));
     let chosen = chosen?;
     let evicting = lifecycle::evict(&org, &context.actor(&org), &chosen, &Reason::Evicted { message }).await;
+    let began = Instant::now();
     let cut = evicting.free_within(&org, grace).await.len();
+    // Their work is saved after that, mostly in a moment: so the answer says what came of it.
+    evicting.ended_within(&org, grace.saturating_sub(began.elapsed()).min(limits::EVICT_SAVE_WAIT)).await;
     org.blocking(move |org| {
         let found = evicting.runs.iter().filter_map(|id| org.store.get::<Run>(kind::RUN, id.as_str()).transpose());
         Ok(Done::new(evicted(&evicting, cut, &found.collect::<Result<Vec<_>, _>>()?)))
@@ -320,13 +326,15 @@ fn evicted(evicting: &Evicting, cut: usize, runs: &[Run]) -> String {
     // What a person stopped meanwhile, or what ended otherwise, does not go on.
     let saved = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_none());
     let paused = count(|r| r.state == RunState::Evicted && r.checkpoint.is_some() && r.paused_by.is_some());
-    let unsaved = count(|r| !r.state.ended());
+    let unsaved = count(|r| !r.state.ended() && r.paused_by.is_none());
+    let unsaved_paused = count(|r| !r.state.ended() && r.paused_by.is_some());
     let nothing = count(|r| r.state == RunState::Evicted && r.checkpoint.is_none() && r.kept.is_none());
     let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!(" {what}: {count}.") };
     let parts = [
         of(saved, "Saved, and going on from there when there is room"),
         of(paused, "Saved, and going on from there once a person resumes it, because it was paused"),
         of(unsaved, "Not saved yet, and going on when that is done and there is room"),
+        of(unsaved_paused, "Not saved yet, and going on once that is done and a person resumes it, because it was paused"),
         of(nothing, "Without anything to save"),
         of(count(|r| r.kept.is_some()), "With files that could not be saved, and are kept aside (meshwork run show names them)"),
         of(cut, "Cut off, since the grace was over; what was not in a file by then is gone"),
@@ -408,6 +416,9 @@ mod tests {
         let paused = Run { paused_by: Some(saved.member.clone()), ..saved.clone() };
         let told = evicted(&evicting(1, None), 0, &[paused]);
         assert!(told.contains("once a person resumes it, because it was paused: 1.") && !told.contains("room"), "{told}");
+        let paused = Run { paused_by: Some(working.member.clone()), ..working.clone() };
+        let told = evicted(&evicting(1, None), 0, &[paused]);
+        assert!(told.contains("Not saved yet") && told.contains("a person resumes it") && !told.contains("room"), "{told}");
         assert_eq!(evicted(&evicting(1, None), 0, &[stopped]), "Evicted 1 run.", "a person stopped it meanwhile");
         let full = Problem::unavailable("The disk is full.");
         let told = evicted(&evicting(3, Some(full)), 1, &[saved, evicted_run, working]);

@@ -16,7 +16,7 @@ use domain::{
     manifest::Class,
     picture::Whose,
     role::Permission,
-    run::{LeftOut, Message, Reason, Run, RunState, Wish},
+    run::{LeftOut, Message, Reason, Run, Stands, Wish},
 };
 use forge::{OrgState, RunRepo};
 use schemars::JsonSchema;
@@ -46,9 +46,9 @@ pub(super) fn actions() -> Vec<Action> {
 struct List {
     #[serde(default)]
     project: Option<ProjectName>,
-    /// Only those in this state.
+    /// Only those that stand there.
     #[serde(default)]
-    state: Option<RunState>,
+    state: Option<Stands>,
     /// Checks' runs too.
     #[serde(default)]
     all: bool,
@@ -80,7 +80,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let wanted = |seen: &Seen| {
         let r = &seen.run;
         input.project.as_ref().is_none_or(|p| r.project == *p)
-            && input.state.is_none_or(|s| r.state == s)
+            && input.state.is_none_or(|s| r.stands() == s)
             && (input.all || r.class == Class::Agent)
     };
     let why = |r: &Run| r.why().map(|why| names::within(&state, &why));
@@ -459,7 +459,10 @@ mod tests {
         admission::new_run,
         fixtures::{self, did},
     };
-    use domain::org::{Device, KeyKind, Revocation};
+    use domain::{
+        org::{Device, KeyKind, Revocation},
+        run::RunState,
+    };
 
     #[test]
     fn what_runs_here_is_known_by_a_part_of_its_id_that_no_other_has() {

@@ -4,7 +4,6 @@
 use crate::limits::SENT_AWAY_PAUSE_MS;
 use domain::{
     RunId, Timestamp,
-    lend::Reclaim,
     manifest::{Manifest, Work},
     placement::Refusal,
 };
@@ -29,7 +28,7 @@ impl SentAway {
     /// Why a run that goes on from this one is not taken now; none: it may be.
     pub(crate) fn refusal(&self, continues: Option<&RunId>, now: Timestamp) -> Option<Refusal> {
         let until = self.all().get(continues?).copied().filter(|until| *until > now)?;
-        Some(Refusal::Reclaimed { why: Reclaim::Asked { until: Some(until) } })
+        Some(Refusal::SentAway { until })
     }
 
     /// The same of what is asked for by a manifest.
@@ -75,6 +74,7 @@ mod tests {
         };
         away.note(std::slice::from_ref(&sent), Timestamp(0));
         let refused = away.refusal_of(&next(Some(&sent)), Timestamp(1));
+        assert_eq!(refused, Some(Refusal::SentAway { until: later }), "the machine itself is not taken back");
         assert!(refused.as_ref().is_some_and(|refusal| refusal.passes() && !refusal.of_room()), "{refused:?}");
         assert_eq!(away.refusal_of(&next(Some(&other)), Timestamp(1)), None, "what goes on from another");
         assert_eq!(away.refusal_of(&next(None), Timestamp(1)), None, "what begins anew");

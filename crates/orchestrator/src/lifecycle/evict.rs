@@ -155,6 +155,14 @@ impl Evicting {
         late.iter().for_each(|id| cut_off(org, id));
         late
     }
+
+    /// Returns when all of them have ended, which they do once their work is saved, or when this time is over.
+    pub(crate) async fn ended_within(&self, org: &Arc<Org>, wait: Duration) {
+        let ended = join_all(self.runs.iter().map(|id| dispatch::until_ended(org, id)));
+        if timeout(wait, ended).await.is_err() {
+            tracing::debug!("runs that were sent away are being saved still");
+        }
+    }
 }
 
 /// Returns when nothing of a run uses processor or memory any more.
@@ -185,8 +193,15 @@ mod tests {
         admission::new_run,
         fixtures::{self, Opened},
     };
-    use domain::{Timestamp, manifest::Class};
-    use std::future::{pending, ready};
+    use domain::{
+        Timestamp,
+        event::{Body, kind},
+        manifest::Class,
+    };
+    use std::{
+        future::{pending, ready},
+        pin::pin,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn what_the_journal_does_not_take_soon_is_not_waited_for() {
@@ -220,6 +235,23 @@ mod tests {
         live[0].note_stays_paused(false);
         let_go(org, [going.clone()].iter());
         assert_eq!(fixtures::orders(&mut told[0]), [Order::Resume]);
+    }
+
+    #[tokio::test]
+    async fn who_sends_work_away_waits_until_it_is_saved_and_ended() {
+        let opened = Opened::new().await;
+        let (org, id): (_, RunId) = (&opened.org, format!("{:026}", 1).parse().unwrap());
+        let new = new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run) }]).await.unwrap();
+        let evicting = Evicting { runs: vec![id.clone()], ..Evicting::default() };
+        evicting.ended_within(org, Duration::ZERO).await;
+        let mut waits = pin!(evicting.ended_within(org, Duration::from_secs(600)));
+        assert!(futures::poll!(waits.as_mut()).is_pending(), "it works still");
+        let reason = Some(Reason::Evicted { message: "Back.".into() });
+        org.record(&org.device, vec![Body::RunMoved { run: id.clone(), to: RunState::Evicted, reason }]).await.unwrap();
+        waits.await;
+        assert!(org.store.get::<Run>(kind::RUN, id.as_str()).unwrap().is_some_and(|run| run.state.ended()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ beforeEach(() => {
   tailnet = { managed: false, nodes: [], opened: [] };
 });
 
-const pod = { class: "agent", state: "working", paused: false };
+const pod = { class: "agent", state: "working", stands: "working", paused: false };
 program(() => ({
   "session/show": { permissions },
   "tailnet/status": tailnet,

@@ -8,7 +8,7 @@ import { ActForm, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
-import { ENDING, runWord, shortRun } from "../../ui/words";
+import { shortRun, standsWord } from "../../ui/words";
 import css from "./Mesh.module.css";
 
 type Pod = Output<"device.pods">[number];
@@ -43,7 +43,7 @@ function Pods({ pods, may }: { pods: Pod[]; may: boolean }) {
       {pods.map((pod) => (
         <div key={pod.run} className={ui.row}>
           <Link to="/runs/$run" params={{ run: pod.run }} className={css.pod} data-row>
-            <Badge word={pod.unended ? ENDING : runWord({ ...pod, questions: [] })} />
+            <Badge word={standsWord(pod.stands)} />
             <span>run {shortRun(pod.run)}</span>
             <span className="muted">{pod.class}</span>
           </Link>

@@ -39,7 +39,6 @@ fn goes_on(run: &Run) -> &'static str {
         RunState::Placing => "A device is being chosen and asked for its run.",
         RunState::Starting => "The sandbox of its run is being started.",
         RunState::Preparing => "The worktree and the brief of its run are being laid.",
-        RunState::Working if run.paused => "Its run is paused: meshwork run resume lets it go on.",
         RunState::Working => "An agent works at it.",
         RunState::Verifying => "Its checks run.",
         RunState::Publishing => "Its patch is being published.",
@@ -79,11 +78,11 @@ mod tests {
     fn an_agent_works_only_where_one_does() {
         let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
         let run = admission::new_run(id, Class::Agent, "demo".parse().unwrap(), did('a'), did('b'), Timestamp(0));
-        let said = |state, paused| goes_on(&Run { state, paused, ..run.clone() });
+        let said = |state| goes_on(&Run { state, ..run.clone() });
         for state in [RunState::Queued, RunState::Placing, RunState::Starting, RunState::Preparing, RunState::Verifying] {
-            assert!(!said(state, false).contains("agent works"), "{state:?}");
+            assert!(!said(state).contains("agent works"), "{state:?}");
         }
-        assert_eq!(said(RunState::Working, false), "An agent works at it.");
-        assert!(said(RunState::Working, true).contains("run resume"));
+        assert_eq!(said(RunState::Working), "An agent works at it.");
+        assert!(Run { state: RunState::Working, paused: true, ..run }.why().is_some(), "of one that is frozen it is said why");
     }
 }

@@ -1,0 +1,149 @@
+//! Where a run stands, as lists show it: its state, or what keeps it from going on within that; and why.
+
+use super::{Reason, Run, RunState, saved};
+use crate::manifest::Class;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a run stands: its state, or what keeps it from going on there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stands {
+    /// Waits for room or for its turn.
+    Queued,
+    /// A device is being chosen and asked.
+    Placing,
+    /// Leased; the runner is being started.
+    Starting,
+    /// Worktree and brief are being laid.
+    Preparing,
+    /// The engine works.
+    Working,
+    /// Checks run on the commit.
+    Verifying,
+    /// Commit and patch are being signed and announced.
+    Publishing,
+    /// Its work is published.
+    Done,
+    /// It ended without a result that counts.
+    Failed,
+    /// A person ended it.
+    Cancelled,
+    /// The device wanted its room back.
+    Evicted,
+    /// The device or the runner vanished.
+    Lost,
+    /// A stop order halts it.
+    Halted,
+    /// A person paused it.
+    Paused,
+    /// It is frozen, and no person paused it: its device wants its room, or its gateway is away.
+    Frozen,
+    /// Nothing of it runs any more, and its end could not be written yet.
+    Ending,
+}
+
+impl From<RunState> for Stands {
+    fn from(state: RunState) -> Self {
+        match state {
+            RunState::Queued => Self::Queued,
+            RunState::Placing => Self::Placing,
+            RunState::Starting => Self::Starting,
+            RunState::Preparing => Self::Preparing,
+            RunState::Working => Self::Working,
+            RunState::Verifying => Self::Verifying,
+            RunState::Publishing => Self::Publishing,
+            RunState::Done => Self::Done,
+            RunState::Failed => Self::Failed,
+            RunState::Cancelled => Self::Cancelled,
+            RunState::Evicted => Self::Evicted,
+            RunState::Lost => Self::Lost,
+        }
+    }
+}
+
+impl Run {
+    /// Where it stands. A stop order comes before a pause: while it is in force the run goes on in no case.
+    pub fn stands(&self) -> Stands {
+        match &self.reason {
+            Some(Reason::Halted { .. }) => Stands::Halted,
+            Some(Reason::EndUnwritten { .. }) => Stands::Ending,
+            _ if self.paused && (self.paused_by.is_some() || self.state.waits()) => Stands::Paused,
+            _ if self.paused => Stands::Frozen,
+            _ => self.state.into(),
+        }
+    }
+
+    /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
+    /// its work done also whether this is saved and goes on; of one that is frozen also for whom.
+    pub fn why(&self) -> Option<String> {
+        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
+        if self.state == RunState::Done && !failed.is_empty() {
+            let whose = if self.class == Class::Agent { "Its checks failed" } else { "Checks failed" };
+            return Some(format!("{whose}: {}.", failed.join(", ")));
+        }
+        let reason = self.reason.as_ref().map(Reason::text);
+        let said = [reason.as_ref().and_then(|_| saved::further(self)), frozen(self)];
+        reason.into_iter().chain(said.into_iter().flatten()).reduce(|why, more| format!("{why} {more}"))
+    }
+}
+
+/// That a run is frozen, in words, where its reason does not say it: a person paused it, be it beside what else holds it, or its device
+/// wants its room. None: there is nothing to say.
+fn frozen(run: &Run) -> Option<String> {
+    match (&run.paused_by, &run.reason) {
+        _ if run.state.ended() => None,
+        (Some(by), None | Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. })) => {
+            Some(format!("Paused by {by}: it goes on when a person says so (meshwork run resume)."))
+        }
+        (None, None) if run.paused => {
+            Some("Frozen, because its device wants its room: it is saved and leaves, or goes on by itself.".into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// A run of ada's that is in this state.
+    fn run(state: &str, reason: &Value, paused: bool, by_a_person: bool) -> Run {
+        let did = format!("did:key:z6Mk{}", "a".repeat(44));
+        let run = json!({
+            "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "class": "agent", "project": "demo", "member": did, "requester": did, "state": state,
+            "reason": reason, "paused": paused, "paused_by": by_a_person.then_some(&did), "queued_at": 0,
+        });
+        serde_json::from_value(run).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    #[test]
+    fn what_a_person_paused_is_told_from_what_is_frozen_or_halted() {
+        let halted = json!({"code": "halted", "by": format!("did:key:z6Mk{}", "b".repeat(44)), "what": "the agent slow", "why": "Wait."});
+        let none = Value::Null;
+        let table = [
+            (run("working", &none, false, false), Stands::Working, [false, false]),
+            (run("working", &none, true, true), Stands::Paused, [true, false]),
+            (run("queued", &none, true, true), Stands::Paused, [true, false]),
+            (run("working", &none, true, false), Stands::Frozen, [false, true]),
+            (run("working", &halted, true, false), Stands::Halted, [false, false]),
+            (run("working", &halted, true, true), Stands::Halted, [true, false]),
+            (run("evicted", &none, false, true), Stands::Evicted, [false, false]),
+        ];
+        for (run, stands, told) in table {
+            let why = run.why().unwrap_or_default();
+            let said = ["meshwork run resume", "its device wants its room"].map(|words| why.contains(words));
+            assert_eq!((run.stands(), said), (stands, told), "{run:?}: {why}");
+            assert_eq!(why.contains("stop order"), stands == Stands::Halted, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_keeps_stands_where_its_state_says() {
+        for state in ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing", "done", "failed", "cancelled"] {
+            let stands = serde_json::to_value(run(state, &Value::Null, false, false).stands()).unwrap_or_default();
+            assert_eq!(stands, json!(state));
+        }
+    }
+}
