@@ -213,7 +213,10 @@ impl Reason {
                 format!("Paused by {by}. Its work left its device since, and goes on when a person says so: meshwork run resume.")
             }
             Self::Halted { by, what, why } => {
-                format!("It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}")
+                format!(
+                    "It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {}",
+                    crate::as_sentence(why)
+                )
             }
             Self::Refused { message } => format!("No device takes it as it is: {message}"),
             // Not how many waited once: that changes with each merge, and is not noted anew.
