@@ -1,6 +1,7 @@
 //! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is shown, and forbids
 //! what is another's: who decides or writes anything else asks the own journal. Which word counts says `domain::picture`.
 
+mod checked;
 mod removed;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     rights::Rights,
     stops,
 };
+pub(crate) use checked::halted_with_its_checks;
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::{kind, spent_by_run},

@@ -75,7 +75,11 @@ struct Listed {
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let (org, limit) = (context.org()?, at_most(input.limit, limits::LIST_DEFAULT)?);
-    let told = |org: &Arc<Org>| Ok((picture::runs(org, limits::RUNS_MAX)?, org.state()?));
+    let told = |org: &Arc<Org>| {
+        let seen = picture::runs(org, limits::RUNS_MAX)?.into_iter();
+        let shown = seen.map(|seen| Seen { run: picture::halted_with_its_checks(org, seen.run), whose: seen.whose });
+        Ok((shown.collect::<Vec<Seen>>(), org.state()?))
+    };
     let (runs, state): (Vec<Seen>, OrgState) = org.blocking(told).await?;
     let wanted = |seen: &Seen| {
         let r = &seen.run;
@@ -207,6 +211,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let org = context.org()?;
     let tell = move |org: &Arc<Org>| {
         let Seen { run, whose } = find_seen(org, &input.run)?;
+        let run = picture::halted_with_its_checks(org, run);
         let late = || run.state.ended().then(|| "The run ended before.".to_owned());
         // What people wrote is not copied with a journal.
         let text = |m: &Message| match org.store.blobs().get(&m.text)? {

@@ -125,7 +125,9 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         the_agent(org, input.agent.as_ref())?;
     }
     let claims = Claims::read(org).all(org, &view.at)?;
-    let known = claim_at(&org.device, &claims).and_then(|shown| shown.latest.clone()).map(|run| as_asked(org, run));
+    let known = claim_at(&org.device, &claims)
+        .and_then(|shown| shown.latest.clone())
+        .map(|run| as_asked(org, picture::halted_with_its_checks(org, run)));
     let run = match &known {
         Some(run) => run.clone(),
         None => would_be(org, input, &view)?,
