@@ -219,6 +219,9 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
         let before = after;
         let whole = log_page(client, &id, &mut after, &print).await?;
         if after == before || output::is_amiss() {
+            if after == 0 && whole && !json {
+                output::aside("Its log is empty: the run ended before it said anything, or the log went with a disk that was put back.");
+            }
             if let Some(whose) = show::away(&shown).filter(|whose| !json && !whole && shown["device"] == whose.device.as_str()) {
                 output::aside(&as_far_as_known(&Names::ask(client).await.of(&whose.device), whose.as_of));
             }

@@ -337,11 +337,11 @@ async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     Ok(LogPage { ended: ended && run.state.ended(), run: run.id, lines })
 }
 
-/// A run, with its log where that lies here: this device executes it or asked for it.
+/// A run, with its log where that lies here: this device executes it or asked for it, and did not lose it.
 fn lies_here(org: &Org, run: &Run) -> Result<(Run, Option<RunLog>), Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
     let log = known.is_some_and(|known| remote::log_is_here(org, &known)).then(|| org.store.run_log(&run.id)).transpose()?;
-    Ok((run.clone(), log))
+    Ok((run.clone(), log.filter(|log| !remote::log_is_lost(run, log.last_seq()))))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
