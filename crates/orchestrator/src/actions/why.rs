@@ -211,14 +211,14 @@ fn of_device(state: &OrgState, looked: &Looked, run: &Run, known: &Known) -> Dev
             let of: Vec<_> = parts.iter().filter(|p| p.points > 0).map(|p| format!("{} {}", p.what.text(), p.points)).collect();
             format!("It could take it now, as number {place}, with {score} points: {}.", of.join(", "))
         }
-        None => Refusal::texts(&refusals),
+        None => Refusal::each(&refusals),
     };
     let role = role(run, did);
     let queue = Looked::place(known, &run.id).filter(|_| run.state.waits());
     let stands = queue.as_ref().map(|place| Refusal::Queue { place: place.clone() }.text()).unwrap_or_default();
     // What it said before it took the run holds no more.
     let before = said.as_ref().filter(|_| run.device.as_ref() != Some(did));
-    let before = before.map(|said| format!("When it was asked, it said: {}", Refusal::texts(&said.reasons))).unwrap_or_default();
+    let before = before.map(|said| format!("When it was asked, it said: {}", Refusal::each(&said.reasons))).unwrap_or_default();
     let why: Vec<&str> = [role, judged.as_str(), stands.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
     DeviceWhy {
         device: did.clone(),
@@ -278,7 +278,10 @@ fn of_none(board: &Board, view: &TaskView, looked: &Looked, halted: Option<&Stop
     let name = |did: &Did| looked.devices.iter().find(|known| known.device.did == *did).map(|known| known.device.name.as_str());
     match looked.decision().order.first().and_then(name) {
         Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),
-        None => "It has no run yet, and no device could take one now.".into(),
+        None => {
+            let refusals = looked.decision().verdicts.iter().flat_map(|verdict| &verdict.refusals);
+            Refusal::advised("It has no run yet, and no device could take one now.".into(), refusals)
+        }
     }
 }
 
