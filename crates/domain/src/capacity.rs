@@ -46,8 +46,13 @@ impl Resources {
         }
     }
 
-    /// The first resource of which `asked` wants more than there is, with what is there and what was asked.
-    pub fn lacks(self, asked: Self) -> Option<(&'static str, u64, u64)> {
+    /// Whether `asked` wants more of something than there is.
+    pub fn lacks(self, asked: Self) -> bool {
+        self.lacking(asked).next().is_some()
+    }
+
+    /// The resources of which `asked` wants more than there is, each with what is there and what was asked.
+    pub fn lacking(self, asked: Self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         [
             ("cpu_milli", self.cpu_milli, asked.cpu_milli),
             ("memory_bytes", self.memory_bytes, asked.memory_bytes),
@@ -55,7 +60,7 @@ impl Resources {
             ("gpus", u64::from(self.gpus), u64::from(asked.gpus)),
         ]
         .into_iter()
-        .find(|(_, have, want)| want > have)
+        .filter(|(_, have, want)| want > have)
     }
 }
 

@@ -77,6 +77,13 @@ pub fn with_name(text: &str, key: &str, name: &str) -> String {
     named
 }
 
+/// What a person wrote, so that a sentence can follow it.
+pub fn as_sentence(text: &str) -> String {
+    let text = text.trim_end();
+    let ends = text.is_empty() || text.ends_with(['.', '!', '?', '…']);
+    if ends { text.to_owned() } else { format!("{text}.") }
+}
+
 /// A number with its noun: `1 owner`, `3 owners`.
 pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     if number == N::from(1) { format!("1 {noun}") } else { format!("{number} {}", plural(noun)) }
@@ -263,6 +270,12 @@ impl fmt::Display for TaskRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_person_wrote_ends_as_a_sentence_does() {
+        let ended = ["It broke", "It broke. ", "Why?", "", "see T001 --device box"].map(as_sentence);
+        assert_eq!(ended, ["It broke.", "It broke.", "Why?", "", "see T001 --device box."]);
+    }
 
     #[test]
     fn names_are_checked_where_they_enter() {

@@ -296,7 +296,7 @@ pub fn check_tag(tag: &str, value: &str) -> Result<(), Problem> {
     }
     let next =
         format!("A tag is a name and a value of letters, digits, dots and dashes, as gpu:true; each has {LEND_TAG_BYTES_MAX} at most.");
-    Err(Problem::invalid(format!("“{}={}” is no tag.", crate::shown(tag), crate::shown(value))).next(next))
+    Err(Problem::invalid(format!("“{}:{}” is no tag.", crate::shown(tag), crate::shown(value))).next(next))
 }
 
 #[cfg(test)]

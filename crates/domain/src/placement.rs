@@ -184,10 +184,12 @@ pub fn refusals(manifest: &Manifest, capacity: &Capacity) -> Vec<Refusal> {
             found.push(Refusal::Tag { tag: tag.clone(), wanted: wanted.clone(), has: has.cloned() });
         }
     }
-    if let Some((resource, has, wanted)) = capacity.total.lacks(manifest.resources) {
-        found.push(Refusal::TooSmall { resource: resource.into(), has, wanted });
-    } else if let Some((resource, free, wanted)) = capacity.free.lacks(manifest.resources) {
-        found.push(Refusal::Busy { resource: resource.into(), free, wanted });
+    if capacity.total.lacks(manifest.resources) {
+        let never = capacity.total.lacking(manifest.resources);
+        found.extend(never.map(|(resource, has, wanted)| Refusal::TooSmall { resource: resource.into(), has, wanted }));
+    } else {
+        let now = capacity.free.lacking(manifest.resources);
+        found.extend(now.map(|(resource, free, wanted)| Refusal::Busy { resource: resource.into(), free, wanted }));
     }
     // Of what can run nothing it is not said besides that its slots are taken.
     if capacity.slots_free == 0 && !capacity.runtimes.is_empty() {

@@ -1,6 +1,7 @@
 //! The picture of the whole org: what this device's own journal tells, joined with the copies of the others'. It is shown, and forbids
 //! what is another's: who decides or writes anything else asks the own journal. Which word counts says `domain::picture`.
 
+mod checked;
 mod removed;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     rights::Rights,
     stops,
 };
+pub(crate) use checked::halted_with_its_checks;
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::{kind, spent_by_run},
@@ -152,10 +154,12 @@ pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
 /// The same in words for a person: since when nothing is heard of it, for how long it is waited for, and what comes then.
 pub(crate) fn away_text(state: &OrgState, run: &Run, away: &Whose) -> String {
     let name = state.called(&away.device).unwrap_or_else(|| away.device.to_string());
-    let why = away.halted.as_ref().map(|what| format!(", because a stop order halts {what} (meshwork stop list)")).unwrap_or_default();
+    // Whoever is halted may well answer.
+    let gone = away.halted.as_ref().map(|what| format!("cut off, because a stop order halts {what} (meshwork stop list)"));
+    let gone = gone.unwrap_or_else(|| "away".to_owned());
     let known = match away.as_of {
-        Some(at) => format!("{name} is away{why}, and was not heard of since {}: this is as of then.", at.minute()),
-        None => format!("{name} is away{why}: what it does now is not known."),
+        Some(at) => format!("{name} is {gone}, and was not heard of since {}: this is as of then.", at.minute()),
+        None => format!("{name} is {gone}: what it does now is not known."),
     };
     let Some(until) = away.until else { return known };
     let again = Run { state: RunState::Lost, ..run.clone() }.next_attempt(&run.requester).is_some();
@@ -469,7 +473,7 @@ mod tests {
             assert!(said.contains("waited for until 1970-01-01 00:31 UTC; then") && said.contains(words), "{said}");
         }
         let halted = said(&run, &Whose { halted: Some("the device box".into()), ..away });
-        assert!(halted.contains("away, because a stop order halts the device box"), "{halted}");
+        assert!(halted.contains("is cut off, because a stop order halts the device box"), "{halted}");
     }
 
     #[test]

@@ -273,7 +273,8 @@ impl Turn {
             several => {
                 // Of whoever could take it, and was not asked, there is nothing to say.
                 let some = several.iter().filter(|(_, refusals)| !refusals.is_empty());
-                some.map(|(did, refusals)| format!("{}: {}", name(did), Refusal::texts(refusals))).collect::<Vec<_>>().join(" ")
+                let said: Vec<_> = some.map(|(did, refusals)| format!("{}: {}", name(did), Refusal::each(refusals))).collect();
+                Refusal::advised(said.join(" "), several.iter().flat_map(|(_, refusals)| refusals))
             }
         }
     }

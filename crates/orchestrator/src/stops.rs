@@ -39,7 +39,11 @@ pub(crate) fn all(store: &store::Store) -> Result<Vec<Stop>, Problem> {
 
 /// The order that halts a run.
 pub(crate) fn halting(org: &Org, run: &Run) -> Option<Stop> {
-    let executor = run.place().unwrap_or(&org.device);
+    halting_on(org, run, run.place().unwrap_or(&org.device))
+}
+
+/// The order that halts a run where `executor` executes it, or would.
+pub(crate) fn halting_on(org: &Org, run: &Run, executor: &Did) -> Option<Stop> {
     org.stops.borrow().iter().find(|stop| stop.order.scope.halts(run, executor)).cloned()
 }
 
@@ -150,7 +154,7 @@ fn same_member(state: &forge::OrgState, one: &Did, other: &Did) -> bool {
 
 /// Why, in words.
 pub(crate) fn why(stop: &Stop) -> String {
-    format!("{} ordered it: {}", stop.by, stop.order.why)
+    format!("{} ordered it: {}", stop.by, domain::as_sentence(&stop.order.why))
 }
 
 /// Gives an order.

@@ -90,16 +90,16 @@ impl Action {
     /// When the caller may not, the input is not in order, or the action's own.
     pub async fn call(&'static self, context: Context, input: Value) -> Result<Value, Problem> {
         rights::check(&context.machine, &context.caller, self, &input).await?;
-        self.unless_halted(&context, &input)?;
-        without_nul(&input)?;
-        let by_hand = context.caller.by_hand();
-        // On its own: a caller that goes away does not stop it half-way.
         let machine = context.machine.clone();
-        let done = tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?;
         let named = |problem: Problem| match machine.org() {
             Ok(org) => names::within_problem(&org.remote.org(), problem),
             Err(_) => problem,
         };
+        self.unless_halted(&context, &input).map_err(named)?;
+        without_nul(&input)?;
+        let by_hand = context.caller.by_hand();
+        // On its own: a caller that goes away does not stop it half-way.
+        let done = tokio::spawn((self.run)(context, input)).await.map_err(Problem::internal)?;
         done.map_err(named).map_err(|problem| if by_hand { problem } else { hints::for_scripts(problem, &self.input_schema()) })
     }
 

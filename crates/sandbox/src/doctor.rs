@@ -1,6 +1,6 @@
 //! What is missing on this machine for sandboxes, and how to mend it.
 
-use crate::{bubblewrap, disk, enforce::Enforcement, enforce::enforcement, limits::DISK_WARNED_BYTES, mounts, stage::HARDENING};
+use crate::{bubblewrap, disk, enforce::Enforcement, enforce::enforcement, limits, mounts, stage::HARDENING};
 use domain::Problem;
 use std::{
     ffi::OsStr,
@@ -88,12 +88,14 @@ fn disk_finding(folder: &Path) -> Finding {
 
 fn disk_with(there: &Path, free: Option<u64>) -> Finding {
     match free {
-        Some(free) if free >= DISK_WARNED_BYTES => Finding::good("disk", format!("{} free at {}", disk::shown(free), there.display())),
+        Some(free) if free >= limits::DISK_WARNED_BYTES => {
+            Finding::good("disk", format!("{} free at {}", disk::shown(free), there.display()))
+        }
         free => Finding {
             what: "disk".into(),
             ok: false,
             detail: format!("{} free at {}", free.map_or("an unknown amount".into(), disk::shown), there.display()),
-            next: Some(format!("Free some space: below {} it soon stops runs.", disk::shown(DISK_WARNED_BYTES))),
+            next: Some(format!("Free some space: below {} runs that still write are ended.", disk::shown(limits::DISK_RESERVE_BYTES))),
         },
     }
 }
@@ -154,9 +156,9 @@ mod tests {
     #[test]
     fn little_disk_is_told_below_the_warned_amount() {
         let look = |free| disk_with(Path::new("/data"), free);
-        assert!(look(Some(DISK_WARNED_BYTES)).ok);
-        let little = look(Some(DISK_WARNED_BYTES - 1));
-        assert!(!little.ok && little.next.is_some_and(|next| next.contains("below 1 GiB")));
+        assert!(look(Some(limits::DISK_WARNED_BYTES)).ok);
+        let little = look(Some(limits::DISK_WARNED_BYTES - 1));
+        assert!(!little.ok && little.next.is_some_and(|next| next.contains("below 256 MiB")));
         assert!(!look(None).ok);
     }
 

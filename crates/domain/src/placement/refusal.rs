@@ -170,8 +170,19 @@ impl Refusal {
         reasons.iter().any(|refusal| matches!(refusal, Self::MakesRoom { .. }))
     }
 
-    /// Several of them in words.
+    /// Several of them in words, with what to do where something will never fit.
     pub fn texts(refusals: &[Self]) -> String {
+        Self::advised(Self::each(refusals), refusals)
+    }
+
+    /// What was said of one device or several, with what to do where something will never fit: once for all of them.
+    pub fn advised<'a>(said: String, refusals: impl IntoIterator<Item = &'a Self>) -> String {
+        let never = refusals.into_iter().any(|refusal| matches!(refusal, Self::TooSmall { .. }));
+        if never { format!("{said} Ask for less with `resources` in .meshwork/project.toml.") } else { said }
+    }
+
+    /// Several of them in words, and nothing more.
+    pub fn each(refusals: &[Self]) -> String {
         refusals.iter().map(Self::text).collect::<Vec<_>>().join(" ")
     }
 
@@ -190,9 +201,7 @@ impl Refusal {
             Self::Tag { tag, wanted, has: None } => format!("It has no tag {tag}:{wanted}."),
             Self::TooSmall { resource, has, wanted } => {
                 let (has, wanted) = (amount(resource, *has), amount(resource, *wanted));
-                format!(
-                    "It has {has} in all, and {wanted} were asked for: it will never fit. Ask for less with `resources` in .meshwork/project.toml."
-                )
+                format!("It has {has} in all, and {wanted} were asked for: it will never fit.")
             }
             Self::Busy { resource, free, wanted } => {
                 format!("{} are free, and {} were asked for.", amount(resource, *free), amount(resource, *wanted))
@@ -295,6 +304,17 @@ mod tests {
     fn amounts_have_a_unit_that_suits_them() {
         let words = [("disk_bytes", 60 << 20), ("memory_bytes", 3 << 29), ("cpu_milli", 1500)].map(|(name, value)| amount(name, value));
         assert_eq!(words, ["60 MiB of disk", "1.5 GiB of memory", "1.5 cores"]);
+    }
+
+    #[test]
+    fn what_to_do_where_nothing_will_ever_fit_is_said_once() {
+        let small = |resource: &str| Refusal::TooSmall { resource: resource.into(), has: 1, wanted: 2 };
+        let both = [small("cpu_milli"), small("gpus")];
+        let advices = |text: &str| text.matches("Ask for less with `resources`").count();
+        assert_eq!(
+            [Refusal::texts(&both), Refusal::each(&both), Refusal::texts(&[Refusal::Expired])].map(|text| advices(&text)),
+            [1, 0, 0]
+        );
     }
 
     #[test]

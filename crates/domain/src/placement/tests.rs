@@ -118,6 +118,18 @@ fn every_device_gets_a_verdict_and_the_best_comes_first() {
 }
 
 #[test]
+fn everything_of_which_a_device_has_too_little_is_named() {
+    let of = |total: u64, free: u64, asked: u64| {
+        let amount = |much| Resources { cpu_milli: much, memory_bytes: much, ..Resources::default() };
+        let capacity = Capacity { total: amount(total), free: amount(free), ..device(1, 1, 1, true).capacity };
+        refusals(&Manifest { resources: amount(asked), ..manifest(0) }, &capacity)
+    };
+    assert!(matches!(of(1, 1, 2).as_slice(), [Refusal::TooSmall { .. }, Refusal::TooSmall { has: 1, wanted: 2, .. }]));
+    assert!(matches!(of(3, 1, 2).as_slice(), [Refusal::Busy { .. }, Refusal::Busy { free: 1, wanted: 2, .. }]));
+    assert!(of(3, 2, 2).is_empty());
+}
+
+#[test]
 fn a_device_is_warm_for_what_it_worked_at_last_and_not_for_what_merely_lies_there() {
     let wanted = manifest(2000);
     let table = [(vec![5], 0, 100, 0), (vec![5], 1, 100, 20), (vec![4, 5], 1, 100, 0), (vec![4, 3, 5], 3, 100, 0), (vec![4], 1, 0, 0)];

@@ -26,13 +26,13 @@ pub struct Keeps {
 pub fn keeps(ahead: &[Waiting], asked: Resources, capacity: &Capacity, now: Timestamp, passed: impl Fn(&Waiting) -> bool) -> Option<Keeps> {
     let (mut slots, mut free) = (capacity.slots_free, capacity.free);
     for (place, first) in ahead.iter().enumerate().filter(|(_, first)| !passed(first)) {
-        let fits = slots > 0 && free.lacks(first.asked).is_none();
-        let gathers = !fits && first.waited_ms(now) >= AGEING_MS && capacity.total.lacks(first.asked).is_none();
+        let fits = slots > 0 && !free.lacks(first.asked);
+        let gathers = !fits && first.waited_ms(now) >= AGEING_MS && !capacity.total.lacks(first.asked);
         if !fits && !gathers {
             continue;
         }
         (slots, free) = (slots.saturating_sub(1), free.minus(first.asked));
-        if slots == 0 || free.lacks(asked).is_some() {
+        if slots == 0 || free.lacks(asked) {
             return Some(Keeps { place, run: first.run.clone(), member: first.member.clone(), gathers });
         }
     }

@@ -221,7 +221,10 @@ impl Reason {
                 format!("Paused by {by}. Its work left its device since, and goes on when a person says so: meshwork run resume.")
             }
             Self::Halted { by, what, why } => {
-                format!("It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {why}")
+                format!(
+                    "It waits until the stop order for {what} is lifted (meshwork stop list). {by} ordered it: {}",
+                    crate::as_sentence(why)
+                )
             }
             Self::EndUnwritten { device, message } => {
                 format!("Nothing of it runs any more on {device}. {message} That is tried again, and it holds its place until then.")

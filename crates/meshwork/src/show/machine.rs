@@ -25,7 +25,7 @@ pub(crate) fn devices(value: &Value) -> Result<String, Problem> {
             (true, _) => (Tone::Good, "this device".to_owned()),
             (_, true) if device["radicle_connected"] != true => (Tone::Waits, "reachable; Radicle not connected yet".to_owned()),
             (_, true) => (Tone::Good, "reachable".to_owned()),
-            _ if device["halted"].is_string() => (Tone::Bad, "away".to_owned()),
+            _ if device["halted"].is_string() => (Tone::Bad, "cut off".to_owned()),
             _ => (Tone::Bad, not_reachable(device["heard_at"].is_i64(), &last_seen(seen, now))),
         };
         let (tone, reach) = match device["halted"].as_str() {

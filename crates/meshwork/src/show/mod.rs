@@ -41,11 +41,12 @@ fn typed_at<T: DeserializeOwned>(value: &Value, key: &str) -> Result<T, Problem>
 fn as_of(value: &Value, names: &Names) -> String {
     let Some(whose) = away(value) else { return String::new() };
     let device = names.of(&whose.device);
-    let why = whose.halted.as_ref().map(|what| format!(": {}", halted(what))).unwrap_or_default();
+    // Whoever is halted may well answer.
+    let away = whose.halted.as_ref().map_or_else(|| "is away".to_owned(), |what| format!("is cut off: {}", halted(what)));
     let until = whose.until.map(|at| format!("; waited for until {}", text::until(at, text::now()))).unwrap_or_default();
     match whose.as_of {
-        Some(at) => format!("as of {}, {device} is away{why}{until}", text::ago(at, text::now())),
-        None => format!("{device} is away{why}{until}"),
+        Some(at) => format!("as of {}, {device} {away}{until}", text::ago(at, text::now())),
+        None => format!("{device} {away}{until}"),
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn org_device(value: &Value) -> Result<String, Problem> {
 
 /// What the org promises about a device.
 fn tags(device: &Device) -> String {
-    device.tags.iter().map(|(name, value)| format!("{}={}", clean(name), clean(value))).collect::<Vec<_>>().join(" ")
+    device.tags.iter().map(|(name, value)| format!("{}:{}", clean(name), clean(value))).collect::<Vec<_>>().join(" ")
 }
 
 fn rows(value: &Value) -> impl Iterator<Item = &Value> {

@@ -266,7 +266,7 @@ mod tests {
         assert!(table.contains("bobs-box is away; waited for until") && table.contains("in 27 minutes"), "{table}");
         item["away"]["halted"] = json!("the device bobs-box");
         let table = runs(&json!([item]), false, &names).unwrap();
-        assert!(table.contains("bobs-box is away: a stop order halts the device bobs-box"), "{table}");
+        assert!(table.contains("bobs-box is cut off: a stop order halts the device bobs-box"), "{table}");
         item["away"] = Value::Null;
         let table = runs(&json!([item]), false, &names).unwrap();
         assert!(table.contains("bobs-box") && !table.contains("away"), "{table}");

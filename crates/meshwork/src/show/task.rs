@@ -119,11 +119,7 @@ pub(crate) fn why(value: &Value, names: &Names) -> Result<String, Problem> {
     let needs: Resources = typed_at(value, "resources")?;
     let at: TaskRef = typed_at(value, "task")?;
     let row = |device: &Value| {
-        let (state, tone) = match (device["device"] == value["device"], device["place"].as_u64()) {
-            (true, _) => ("has it".to_owned(), Tone::Busy),
-            (false, Some(place)) => (format!("number {place}"), Tone::Good),
-            (false, None) => ("cannot".to_owned(), Tone::Quiet),
-        };
+        let (state, tone) = stands(value, device);
         let score = device["score"].as_i64().filter(|score| *score > 0).map(|score| score.to_string()).unwrap_or_default();
         vec![cell(text(&device["name"])), cell(text(&device["owner"])), toned(tone, state), cell(score), cell(text(&device["why"]))]
     };
@@ -138,6 +134,17 @@ pub(crate) fn why(value: &Value, names: &Names) -> Result<String, Problem> {
         .section("Devices, as things are now", table(&["DEVICE", "OWNER", "", "POINTS", "WHY"], &rows))
         .section("Rivals: at most one of these patches is accepted", rivals(&typed_at::<Vec<Rival>>(value, "rivals")?, names));
     Ok(sheet.text())
+}
+
+/// What a device is to the run: until it has taken it, it is merely asked, or was.
+fn stands(value: &Value, device: &Value) -> (String, Tone) {
+    let named = device["device"] == value["device"];
+    match (value["state"].as_str(), device["place"].as_u64()) {
+        (Some("placing"), _) if named => ("is asked".to_owned(), Tone::Busy),
+        (state, _) if named && state != Some("queued") => ("has it".to_owned(), Tone::Busy),
+        (_, Some(place)) => (format!("number {place}"), Tone::Good),
+        (_, None) => ("cannot".to_owned(), Tone::Quiet),
+    }
 }
 
 /// What was started, and what could not be.
@@ -162,5 +169,18 @@ fn tone(state: &TaskState) -> Tone {
         TaskState::Failed { .. } => Tone::Bad,
         TaskState::InReview { .. } | TaskState::ChangesRequested { .. } => Tone::Waits,
         TaskState::Merged { .. } | TaskState::Done => Tone::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_device_has_a_run_once_it_has_taken_it() {
+        let said = |state: &str| stands(&json!({"device": "box", "state": state}), &json!({"device": "box"})).0;
+        assert_eq!(["queued", "placing", "working"].map(said), ["cannot", "is asked", "has it"]);
+        assert_eq!(stands(&json!({}), &json!({"device": "box", "place": 1})).0, "number 1");
     }
 }

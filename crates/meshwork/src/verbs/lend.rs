@@ -77,7 +77,7 @@ fn shown(value: &Value) -> String {
     let yes = |field: &str| if policy[field] == true { "yes" } else { "no" };
     let list = |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_str).map(clean).collect::<Vec<_>>().join(", ");
     let tags = policy["tags"].as_object().into_iter().flatten();
-    let tags: Vec<String> = tags.map(|(tag, value)| clean(&format!("{tag}={}", value.as_str().unwrap_or_default()))).collect();
+    let tags: Vec<String> = tags.map(|(tag, value)| clean(&format!("{tag}:{}", value.as_str().unwrap_or_default()))).collect();
     let or = |text: String, nothing: &str| if text.is_empty() { nothing.to_owned() } else { text };
     let lines = [
         ("guests are taken", yes("guests").to_owned()),

@@ -201,16 +201,11 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
     let id = at(&shown, &["id"]);
     let mut after = 0;
     if follow {
-        let followed = follow_log(client, &id, &mut after, &print);
-        if json {
-            followed.await?;
-            return Ok(ExitCode::SUCCESS);
-        }
         tokio::select! {
-            done = followed => done?,
-            () = tell_beside(client, &id) => {}
+            done = follow_log(client, &id, &mut after, &print) => done?,
+            () = tell_beside(client, &id, json) => {}
         }
-        if let Some(how) = ended(&client.call("run.show", json!({ "run": id })).await?, after > 0) {
+        if !json && let Some(how) = ended(&client.call("run.show", json!({ "run": id })).await?, after > 0) {
             output::aside(&how);
         }
         return Ok(ExitCode::SUCCESS);
@@ -219,6 +214,9 @@ async fn logs(client: &Client, run: &str, follow: bool, json: bool) -> Outcome {
         let before = after;
         let whole = log_page(client, &id, &mut after, &print).await?;
         if after == before || output::is_amiss() {
+            if after == 0 && whole && !json {
+                output::aside("Its log is empty: the run ended before it said anything, or the log went with a disk that was put back.");
+            }
             if let Some(whose) = show::away(&shown).filter(|whose| !json && !whole && shown["device"] == whose.device.as_str()) {
                 output::aside(&as_far_as_known(&Names::ask(client).await.of(&whose.device), whose.as_of));
             }
@@ -259,14 +257,14 @@ const LOG_TRIES: u32 = 5;
 /// How often it is looked where a run is whose log is followed.
 const LOG_LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Tells a person, beside the log of a run and for as long as that is followed, what stands in none: for what it waits, that it began, and
-/// that its device does not answer.
-async fn tell_beside(client: &Client, run: &str) {
+/// Tells, beside the log of a run and for as long as that is followed, what stands in none: that its device does not answer, and, except
+/// in JSON, for what it waits and that it began.
+async fn tell_beside(client: &Client, run: &str, json: bool) {
     let (mut told, mut silent) = (BTreeSet::new(), None);
     loop {
         // Where nothing is answered, following the log finds that out, and says so.
         if let Ok(shown) = client.call("run.show", json!({ "run": run })).await {
-            if let Some(news) = news(&shown, &mut told) {
+            if let Some(news) = news(&shown, &mut told).filter(|_| !json) {
                 output::aside(&news);
             }
             let away = show::away(&shown).map(|whose| whose.device);

@@ -28,7 +28,11 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     // Nobody lets it go on meanwhile.
     let problem = two.ada.refused(&["run", "resume", &run], 5).await;
     assert!(problem["why"].as_str().unwrap().contains("It deletes tests."), "{problem}");
-    // Another run of it does not begin.
+    // Another run of it does not begin, and whoever asks is told before.
+    let seen = two.ada.ok(&["task", "why", "T002", "--agent", "beat"]).await;
+    let each = seen["devices"].as_array().unwrap().iter().map(|device| text(&device["why"]));
+    let all: Vec<String> = each.chain([text(&seen["why"])]).collect();
+    assert!(all.len() == 3 && all.iter().all(|why| why.contains("the agent beat") && why.contains("ada ordered it")), "{all:?}");
     let answer = two.ada.ok(&["task", "run", "T002", "--agent", "beat"]).await;
     assert!(answer["notices"][0].as_str().unwrap().contains("ada ordered it: It deletes tests."), "said at once: {answer}");
     let second = text(&answer["runs"][0]["run"]);
@@ -76,7 +80,7 @@ async fn a_halted_device_changes_nothing_and_hears_of_the_end_also_after_a_resta
     two.bob.begin().await;
     two.bob.until_run(&run, "it is frozen", halted).await;
     let problem = two.bob.refused(&["task", "run", "T002", "--agent", "beat"], 3).await;
-    assert!(problem["why"].as_str().unwrap().contains("It was lost."), "{problem}");
+    assert_eq!(problem["why"], "ada ordered it: It was lost.");
     // Its lists agree that it hears of nobody, and name the order.
     let order = format!("a stop order halts the device {BOBS}");
     for verb in [["device", "list"], ["journal", "copies"]] {

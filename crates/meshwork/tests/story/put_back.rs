@@ -93,6 +93,7 @@ async fn a_disk_that_was_put_back_by_hand_is_noticed_and_nothing_that_others_hel
 
     // Both know the same, and go on.
     two.in_touch().await;
+    assert!(two.ada.run_log(&run).await.contains("sandbox_ready"), "Bob's device has the log that went with the disk");
     same(&[&two.ada, &two.bob]).await;
     let doctor = two.bob.act("device.doctor", json!({})).await;
     assert!(

@@ -67,8 +67,9 @@ async fn what_is_typed_wrong_is_refused_with_what_is_wrong_and_what_there_is() {
     let run = ["task", "run", "T001", "--agent", "echo"];
     clear(&up.refused(&[&run[..], &["--tag", "a:1", "--tag", "a=2"]].concat(), 2).await, "a:1 and a:2");
     for bad in ["two words:x", "gpu:", "gpu"] {
-        clear(&up.refused(&[&run[..], &["--tag", bad]].concat(), 2).await, "is no tag");
+        clear(&up.refused(&[&run[..], &["--tag", bad]].concat(), 2).await, &format!("“{bad}” is no tag"));
     }
+    clear(&up.refused(&[&run[..], &["--tag", "region:eu"]].concat(), 5).await, "meshwork org device NAME --tag region:eu");
     clear(&up.refused(&[&run[..], &["--tag", "gpu:blue"]].concat(), 5).await, "does not have the tag gpu:blue now");
     assert_eq!(up.ok(&["run", "list"]).await, json!([]), "nothing was started");
     let problem = up.refused(&["quota", "set", "--member", "nobody", "--calls", "5"], 4).await;

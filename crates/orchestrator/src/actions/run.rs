@@ -75,7 +75,11 @@ struct Listed {
 
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let (org, limit) = (context.org()?, at_most(input.limit, limits::LIST_DEFAULT)?);
-    let told = |org: &Arc<Org>| Ok((picture::runs(org, limits::RUNS_MAX)?, org.state()?));
+    let told = |org: &Arc<Org>| {
+        let seen = picture::runs(org, limits::RUNS_MAX)?.into_iter();
+        let shown = seen.map(|seen| Seen { run: picture::halted_with_its_checks(org, seen.run), whose: seen.whose });
+        Ok((shown.collect::<Vec<Seen>>(), org.state()?))
+    };
     let (runs, state): (Vec<Seen>, OrgState) = org.blocking(told).await?;
     let wanted = |seen: &Seen| {
         let r = &seen.run;
@@ -207,6 +211,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let org = context.org()?;
     let tell = move |org: &Arc<Org>| {
         let Seen { run, whose } = find_seen(org, &input.run)?;
+        let run = picture::halted_with_its_checks(org, run);
         let late = || run.state.ended().then(|| "The run ended before.".to_owned());
         // What people wrote is not copied with a journal.
         let text = |m: &Message| match org.store.blobs().get(&m.text)? {
@@ -332,11 +337,11 @@ async fn logs(context: Context, input: Logs) -> Result<LogPage, Problem> {
     Ok(LogPage { ended: ended && run.state.ended(), run: run.id, lines })
 }
 
-/// A run, with its log where that lies here: this device executes it or asked for it.
+/// A run, with its log where that lies here: this device executes it or asked for it, and did not lose it.
 fn lies_here(org: &Org, run: &Run) -> Result<(Run, Option<RunLog>), Problem> {
     let known: Option<Run> = org.store.get(kind::RUN, run.id.as_str())?;
     let log = known.is_some_and(|known| remote::log_is_here(org, &known)).then(|| org.store.run_log(&run.id)).transpose()?;
-    Ok((run.clone(), log))
+    Ok((run.clone(), log.filter(|log| !remote::log_is_lost(run, log.last_seq()))))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

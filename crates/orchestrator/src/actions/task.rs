@@ -102,7 +102,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
             .iter()
             .rev()
             .filter_map(|id| picture::run(org, id).transpose())
-            .map(|seen| seen.map(|seen| seen.run))
+            .map(|seen| seen.map(|seen| picture::halted_with_its_checks(org, seen.run)))
             .collect::<Result<_, _>>()?;
         let state = org.state()?;
         let away = runs.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));

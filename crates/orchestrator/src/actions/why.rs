@@ -7,6 +7,7 @@ use crate::{
     picture::{self, Claims},
     placing::{self, Looked},
     remote::devices::Known,
+    stops,
     table::{Action, Context, Effect, action},
     tasks::Board,
 };
@@ -18,6 +19,7 @@ use domain::{
     placement::{Decision, Part, QueuePlace, Refusal},
     role::Permission,
     run::{Reason, Refused, Run, RunState},
+    stop::Stop,
     task::{TaskState, TaskView},
 };
 use forge::OrgState;
@@ -123,7 +125,9 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
         the_agent(org, input.agent.as_ref())?;
     }
     let claims = Claims::read(org).all(org, &view.at)?;
-    let known = claim_at(&org.device, &claims).and_then(|shown| shown.latest.clone()).map(|run| as_asked(org, run));
+    let known = claim_at(&org.device, &claims)
+        .and_then(|shown| shown.latest.clone())
+        .map(|run| as_asked(org, picture::halted_with_its_checks(org, run)));
     let run = match &known {
         Some(run) => run.clone(),
         None => would_be(org, input, &view)?,
@@ -132,14 +136,14 @@ fn tell(org: &Arc<Org>, input: &Asked) -> Result<Why, Problem> {
     // Of a device that nobody asked it is told too what would speak for it.
     let looked = placing::look(org, &Run { on: None, ..run.clone() }, &manifest)?;
     let state = org.state()?;
-    let devices = looked.devices.iter().map(|device| of_device(&looked, &run, device)).collect();
+    let devices = looked.devices.iter().map(|device| of_device(&state, &looked, &run, device)).collect();
     let away = known.as_ref().and_then(|run| picture::away(org, run));
     let why = match &known {
         Some(run) => {
             let away = away.as_ref().map(|away| picture::away_text(&state, run, away)).unwrap_or_default();
             format!("{} {away}", of_run(&state, &board, &view, run))
         }
-        None => of_none(&board, &view, &looked),
+        None => of_none(&board, &view, &looked, stops::halting(org, &run).as_ref()),
     };
     let why = hindered.map_or_else(|| why.clone(), |problem| format!("{} A run could not begin now: {problem}", why.trim_end()));
     Ok(Why {
@@ -195,7 +199,7 @@ fn explained<T>(drafted: Result<T, Problem>, otherwise: impl FnOnce() -> Result<
     }
 }
 
-fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
+fn of_device(state: &OrgState, looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
     let did = &known.device.did;
     let decision = looked.decision();
     let verdict = decision.verdicts.iter().find(|verdict| verdict.device == *did);
@@ -207,12 +211,14 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
             let of: Vec<_> = parts.iter().filter(|p| p.points > 0).map(|p| format!("{} {}", p.what.text(), p.points)).collect();
             format!("It could take it now, as number {place}, with {score} points: {}.", of.join(", "))
         }
-        None => Refusal::texts(&refusals),
+        None => Refusal::each(&refusals),
     };
     let role = role(run, did);
     let queue = Looked::place(known, &run.id).filter(|_| run.state.waits());
     let stands = queue.as_ref().map(|place| Refusal::Queue { place: place.clone() }.text()).unwrap_or_default();
-    let before = said.as_ref().map(|said| format!("When it was asked, it said: {}", Refusal::texts(&said.reasons))).unwrap_or_default();
+    // What it said before it took the run holds no more.
+    let before = said.as_ref().filter(|_| run.device.as_ref() != Some(did));
+    let before = before.map(|said| format!("When it was asked, it said: {}", Refusal::each(&said.reasons))).unwrap_or_default();
     let why: Vec<&str> = [role, judged.as_str(), stands.as_str(), before.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
     DeviceWhy {
         device: did.clone(),
@@ -221,7 +227,7 @@ fn of_device(looked: &Looked, run: &Run, known: &Known) -> DeviceWhy {
         here: known.here,
         place,
         score,
-        why: why.join(" "),
+        why: names::within(state, &why.join(" ")),
         parts,
         refusals,
         queue,
@@ -259,14 +265,24 @@ fn of_run(state: &OrgState, board: &Board, view: &TaskView, run: &Run) -> String
 }
 
 /// What would become of a run, where there is none, and there may be one; else where the task is.
-fn of_none(board: &Board, view: &TaskView, looked: &Looked) -> String {
+fn of_none(board: &Board, view: &TaskView, looked: &Looked, halted: Option<&Stop>) -> String {
     if !matches!(view.state, TaskState::Ready | TaskState::Waiting { .. }) {
         return waits(board, view, &[]);
+    }
+    if let Some(stop) = halted {
+        let what = stop.order.scope.text();
+        return format!(
+            "It has no run yet, and none begins until the stop order for {what} is lifted (meshwork stop list). {}",
+            stops::why(stop)
+        );
     }
     let name = |did: &Did| looked.devices.iter().find(|known| known.device.did == *did).map(|known| known.device.name.as_str());
     match looked.decision().order.first().and_then(name) {
         Some(first) => format!("It has no run yet. Started now, {first} would be asked first."),
-        None => "It has no run yet, and no device could take one now.".into(),
+        None => {
+            let refusals = looked.decision().verdicts.iter().flat_map(|verdict| &verdict.refusals);
+            Refusal::advised("It has no run yet, and no device could take one now.".into(), refusals)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known of the org's devices for a run that is to be placed, and whom to ask by that.
 
 use crate::{
-    clock,
+    clock, names,
     org::Org,
     remote::devices::{self, Known},
     stops,
@@ -59,15 +59,15 @@ pub(crate) fn look(org: &Org, run: &Run, manifest: &Manifest) -> Result<Looked, 
     }
     let number = |did: &Did| devices.iter().find(|known| known.device.did == *did)?.told.as_ref()?.number;
     let mut said_no = org.remote.refusals.of(&run.id, clock::now(), number);
-    for known in devices.iter().filter(|known| !known.here) {
-        if let Some(stop) = stops::halted_device(org, &known.device.did) {
-            let message = format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop));
-            said_no.insert(known.device.did.clone(), vec![Refusal::Halted { message }]);
-        }
-    }
     // It would say no, and need not be asked for that.
     if let Some(refusal) = org.lending.sent_away.refusal(run.continues.as_ref(), clock::now()) {
         said_no.insert(org.device.clone(), vec![refusal]);
+    }
+    for known in &devices {
+        if let Some(stop) = stops::halting_on(org, run, &known.device.did) {
+            let message = names::within(&state, &format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)));
+            said_no.insert(known.device.did.clone(), vec![Refusal::Halted { message }]);
+        }
     }
     let readers = devices::readers(org, &state, manifest.work.repository())?;
     let member = state.member_of(&run.member).map(|member| member.name.clone()).unwrap_or_default();

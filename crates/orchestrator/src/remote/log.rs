@@ -3,7 +3,11 @@
 
 use super::{called, client_read_slowly, facts::whole, in_time};
 use crate::{limits, org::Org, picture};
-use domain::{Did, Problem, RunId, Timestamp, event::kind, run::Run};
+use domain::{
+    Did, Problem, RunId, Timestamp,
+    event::kind,
+    run::{Run, RunState},
+};
 use forge::OrgState;
 use futures::{StreamExt, future, stream, stream::BoxStream};
 use mesh::{problem, spoken};
@@ -15,6 +19,13 @@ use tonic::Streaming;
 /// Whether the log of a run that the journal here knows lies here: this device executes it, or asked for it.
 pub(crate) fn is_here(org: &Org, run: &Run) -> bool {
     run.requester == org.device || run.device.as_ref() == Some(&org.device)
+}
+
+/// Whether the log of a run was lost, by its last number here: whoever called its model, made a commit, or was done had reported
+/// something before.
+pub(crate) fn is_lost(run: &Run, last_seq: u64) -> bool {
+    let reported = run.usage.calls > 0 || run.commit.is_some() || run.state == RunState::Done;
+    last_seq == 0 && run.state.ended() && reported
 }
 
 /// Lines of a run's log after a number, at most so many, and whether nothing follows.
@@ -86,13 +97,19 @@ pub async fn log_here(org: &Arc<Org>, run: RunId, after: u64) -> Result<BoxStrea
 
 /// Asks those for a log who have it.
 async fn open(org: &Arc<Org>, run: &Run, after: u64) -> Result<Streaming<LogLines>, Problem> {
-    let mut why = "No other device has it.".to_owned();
+    let mut why = String::new();
     let asked = Some(&run.requester).filter(|requester| run.device.as_ref() != Some(*requester));
     let others: Vec<&Did> = run.device.iter().chain(asked).filter(|device| **device != org.device).collect();
+    let patch = || format!("What the run changed is in its patch, where it came to one: meshwork run show {}.", run.id);
+    if others.is_empty() {
+        return Err(Problem::not_found(format!("The log of run {} is not there any more.", run.id))
+            .because("It lay on this device alone, and was lost, as where its disk was put back to an earlier moment.")
+            .next(patch()));
+    }
     if let Some(gone) = all_removed(&org.remote.org(), &others) {
         return Err(Problem::not_found(format!("The log of run {} lies on {gone} alone.", run.id))
             .because("That device was removed from the org, and no other has the log.")
-            .next(format!("What the run changed is in its patch, where it came to one: meshwork run show {}.", run.id)));
+            .next(patch()));
     }
     for device in others {
         match begin(org, device, run, after).await {
@@ -124,9 +141,32 @@ fn entry(line: LogLine) -> Option<LogEntry> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixtures::{self, did};
-    use domain::org::{KeyKind, Revocation};
+    use crate::{
+        admission::new_run,
+        clock,
+        fixtures::{self, Opened, did},
+    };
+    use domain::{
+        Kind,
+        manifest::Class,
+        org::{KeyKind, Revocation},
+    };
+
+    #[tokio::test]
+    async fn of_a_log_that_was_lost_it_is_said_so_and_one_of_a_run_that_said_nothing_is_none() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let new = new_run(clock::run_id(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), clock::now());
+        let run = Run { device: Some(org.device.clone()), state: RunState::Done, ..new };
+        assert!(is_lost(&run, 0) && !is_lost(&run, 1));
+        let stopped = Run { state: RunState::Cancelled, ..run.clone() };
+        let working = Run { state: RunState::Working, commit: Some("1".repeat(40).parse().unwrap()), ..run.clone() };
+        assert!(!is_lost(&stopped, 0) && !is_lost(&working, 0));
+        let problem = page(org, &run, 0, 1).await.unwrap_err();
+        assert!(problem.kind == Kind::NotFound && problem.to_string().contains("put back"), "{problem}");
+    }
 
     #[test]
     fn a_log_is_not_waited_for_where_every_device_that_has_it_was_removed() {

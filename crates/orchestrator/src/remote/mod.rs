@@ -60,7 +60,7 @@ pub(crate) use gossip::{announce, doubles, enter_tailnet, leave_tailnet, listen,
 pub(crate) use halt::{cut_halted, tell_stop};
 pub use journals::Journals;
 pub(crate) use journals::{Copied, CopyState, keep as keep_journals};
-pub(crate) use log::{is_here as log_is_here, page as log_page};
+pub(crate) use log::{is_here as log_is_here, is_lost as log_is_lost, page as log_page};
 pub use log::{log_elsewhere, log_here};
 pub(crate) use mandate::delegation;
 pub(crate) use members::{keep, keep_asking, moved, publish_again};

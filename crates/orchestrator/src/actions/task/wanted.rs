@@ -4,7 +4,7 @@ use super::{RunTasks, words::for_reviews};
 use crate::{actions::find_run, org::Org, remote::devices, tasks::Board};
 use domain::{
     Did, Problem,
-    lend::check_tag,
+    lend::{PROMISED_TAGS, check_tag},
     manifest::{Apart, Class, Priority},
     run::Run,
     task::TaskView,
@@ -92,11 +92,22 @@ pub(super) fn untagged(org: &Org, board: &Board, wanted: &Wanted, tasks: &[TaskV
             "{} Nothing was heard yet of {unheard}: its run waits for that, and fails if no device has it then.",
             missing.what
         ))),
-        None if at_once && !asked => Err(Problem::conflict(missing.what)
-            .because("Each device would refuse the run.")
-            .next("meshwork capacity shows the tags of each device; meshwork lend --tag NAME:VALUE, given on a device, adds one to it.")),
+        None if at_once && !asked => {
+            Err(Problem::conflict(missing.what).because("Each device would refuse the run.").next(gives(&tags, &known)))
+        }
         None => Ok(Some(format!("{} Its run fails unless a device has that when it is placed: meshwork capacity.", missing.what))),
     }
+}
+
+/// Who gives a device the tags that none has: some promise something to others, and are the org's to give.
+fn gives(tags: &BTreeMap<String, String>, devices: &[Tagged<'_>]) -> String {
+    let nobodys = |tag: &String, value: &String| !devices.iter().any(|(_, has)| has.is_some_and(|has| has.get(tag) == Some(value)));
+    let promised = tags.iter().find(|&(tag, value)| PROMISED_TAGS.contains(&tag.as_str()) && nobodys(tag, value));
+    let how = match promised {
+        Some((tag, value)) => format!("the org alone gives this one: meshwork org device NAME --tag {tag}:{value}."),
+        None => "meshwork lend --tag NAME:VALUE, given on a device, adds one to it.".to_owned(),
+    };
+    format!("meshwork capacity shows the tags of each device; {how}")
 }
 
 /// A device's name and its tags; none: nothing was heard of it yet.
@@ -131,6 +142,10 @@ mod tests {
             |all: &[(&str, &str)]| all.iter().map(|(tag, value)| ((*tag).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>();
         let (plain, fast, wanted) = (tags(&[]), tags(&[("fast", "yes"), ("gpu", "true")]), tags(&[("gpu", "true")]));
         assert!(missing(&wanted, &[("desk", Some(&plain)), ("box", Some(&fast))]).is_none());
+        assert!(gives(&wanted, &[("desk", Some(&plain))]).contains("meshwork lend --tag"));
+        let promised = tags(&[("gpu", "true"), ("region", "eu")]);
+        assert!(gives(&promised, &[("desk", Some(&plain))]).ends_with("meshwork org device NAME --tag region:eu."));
+        assert!(gives(&promised, &[("desk", Some(&tags(&[("region", "eu")])))]).contains("meshwork lend --tag"));
         let none = missing(&wanted, &[("desk", Some(&plain)), ("lap", Some(&plain))]);
         let none = none.map(|missing| (missing.what, missing.waits_for));
         assert_eq!(none, Some(("No device of the org has the tag gpu:true now.".to_owned(), None)));
