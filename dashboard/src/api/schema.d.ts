@@ -6015,7 +6015,7 @@ export interface components {
             unended?: string | null;
         };
         /** @description Where a run stands: its state, or what keeps it from going on there. */
-        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen";
+        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen" | "ending";
         /** @description What `POST /schedule` answers. */
         Admission: {
             /** @constant */
