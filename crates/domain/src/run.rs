@@ -4,6 +4,7 @@ mod ending;
 mod reason;
 mod runner;
 mod saved;
+mod why;
 
 pub use ending::EndAsked;
 pub use reason::Reason;
@@ -281,18 +282,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
-    /// its work done also whether this is saved and goes on.
-    pub fn why(&self) -> Option<String> {
-        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
-        if self.state == RunState::Done && !failed.is_empty() {
-            let whose = if self.class == Class::Agent { "Its checks failed" } else { "Checks failed" };
-            return Some(format!("{whose}: {}.", failed.join(", ")));
-        }
-        let reason = self.reason.as_ref()?.text();
-        Some(saved::further(self).map_or_else(|| reason.clone(), |further| format!("{reason} {further}")))
-    }
-
     /// Its standing among others that want the same room, before what it gained by waiting.
     pub fn standing(&self) -> i32 {
         self.priority.after(self.gave_way)
