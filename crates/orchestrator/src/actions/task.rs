@@ -30,8 +30,8 @@ mod words;
 
 pub(crate) use wanted::{Wanted, check_tags};
 use wanted::{untagged, wanted};
-use words::{held_back, worked_at};
 pub(super) use words::why;
+use words::{held_back, worked_at};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
