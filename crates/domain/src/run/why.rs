@@ -4,8 +4,8 @@ use super::{Reason, Run, RunState, saved};
 use crate::manifest::Class;
 
 impl Run {
-    /// Why it is where it is, in words for a person: of one that a person stopped, that it is not over yet, or was done before; of one that is
-    /// done that checks failed, where some did; of one that ended without its work done also whether this is saved and goes on.
+    /// Why it is where it is, in words for a person: of one that a person stopped that it is not over yet, or was done before; of one that
+    /// is done that checks failed, where some did; of one that ended without its work done also whether this is saved and goes on.
     pub fn why(&self) -> Option<String> {
         match (overtaken(self), self.by_itself()) {
             (Some(stop), Some(_)) if self.state == RunState::Done && self.failed().is_empty() => Some(stop),
@@ -31,8 +31,8 @@ impl Run {
     }
 }
 
-/// What became of a person's stop by which the run did not end: its device has not ended it yet, or it was done before. None: nobody stopped
-/// it, it is past stopping, or its own end says it.
+/// What became of a person's stop by which the run did not end: its device has not ended it yet, or it was done before. None: nobody
+/// stopped it, it is past stopping, or its own end says it.
 fn overtaken(run: &Run) -> Option<String> {
     let Some(stopped @ Reason::Stopped { .. }) = &run.ending else { return None };
     let elsewhere = run.place().is_some_and(|device| *device != run.requester);

@@ -51,8 +51,8 @@ pub(crate) fn catch_up(org: &Arc<Org>) {
     tokio::spawn(async move {
         let all = join_all(others.iter().map(|device| heard(&org, device)));
         tokio::select! {
-            heard = tokio::time::timeout(CATCH_UP_WAIT, all) => if heard.is_err() {
-                tracing::warn!("the journals of devices that answer did not come in time after the start: what waits is begun all the same");
+            came = tokio::time::timeout(CATCH_UP_WAIT, all) => if came.is_err() {
+                tracing::warn!("the journals of devices that answer did not come in time: what waits is begun all the same");
             },
             _ = closing.wait_for(|c| *c) => {}
         }

@@ -9,9 +9,9 @@
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
 //! Executing: `service` takes the calls of others, `turns` bounds what is done for each at once, `bring` fetches the repository, `mandate`
-//! gets the delegation, `facts` tells, `orders` hears before a run is handed in, `away` finds the run's gateway. Standing in for another device
-//! of the member: `standby`. While this device only opens, `opening` refuses them all; once it is open it hears the others (`caught_up`)
-//! before it begins anything.
+//! gets the delegation, `facts` tells, `orders` hears before a run is handed in, `away` finds the run's gateway. Standing in for another
+//! device of the member: `standby`. While this device only opens, `opening` refuses them all; once it is open it hears the others
+//! (`caught_up`) before it begins anything.
 //!
 //! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
 //! runs between others when somebody wants to see one (`log`).

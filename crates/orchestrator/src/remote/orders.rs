@@ -1,5 +1,5 @@
-//! Whether the device that asked for a run has said by now what it wants of it. Of an end that a person ordered while this device was away it
-//! tells before it asks for the run's facts (`follow`): so where it follows the run, what it ordered is here.
+//! Whether the device that asked for a run has said by now what it wants of it. Of an end that a person ordered while this device was
+//! away it tells before it asks for the run's facts (`follow`): so where it follows the run, what it ordered is here.
 
 use super::{may_answer, reach::directly};
 use crate::{limits, org::Org};
