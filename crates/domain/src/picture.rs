@@ -1,6 +1,10 @@
 //! The picture of the whole org: which journal's word counts where several tell of one thing. A run is what its requester's journal
 //! says, and its executor's where that tells more; a claim is what its owner's journal says. Nobody else's word counts.
 
+mod way;
+
+pub use way::{begun_elsewhere, in_the_way, to_take_over};
+
 use crate::{
     Did, PatchId, RunId, Timestamp,
     gate::{Missing, PatchStanding},
@@ -137,22 +141,6 @@ impl ClaimIn {
         };
         far - u8::from(self.removed)
     }
-}
-
-/// Whether a device, with this own claim, can take over the claim of another: it may come to something, or it took the own one over; also
-/// where both are there, as after both began while they could not hear of each other.
-pub fn to_take_over(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
-    match own {
-        Some(own) if own.taken_over_by(other) => true,
-        Some(own) => other.holds() && !other.taken_over_by(own),
-        None => other.holds(),
-    }
-}
-
-/// Whether the claim of another keeps a device, with this own claim, from beginning at its task: what it has begun itself it may go on with
-/// until that is taken over; and what it took over is its own until it is taken back.
-pub fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
-    to_take_over(own, other) && own.is_none_or(|own| own.taken_over_by(other) || !own.holds())
 }
 
 /// All that counts of the journals that are known: every run as its word counts, every claim as its owner says. The same on devices that

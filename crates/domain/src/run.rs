@@ -5,6 +5,7 @@ mod reason;
 mod runner;
 mod saved;
 mod stands;
+mod why;
 
 pub use ending::EndAsked;
 pub use reason::Reason;

@@ -8,6 +8,7 @@ use domain::{
     fence::{self, Asked},
     limits::{PATCHES_WAITING_MAX, RESUME_ATTEMPTS_MAX, START_TRIES_MAX},
     manifest::{self, Class, Manifest, TimeLimits, Work},
+    picture,
     placement::{Refusal, Untaken},
     run::{Reason, Run, RunState},
     task::{self, TaskState},
@@ -109,6 +110,8 @@ async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
             placing::again(org, run, device, *sealed);
             return Ok(());
         }
+        // What the others did meanwhile is heard first.
+        None if run.task.is_some() && remote::catches_up(org) => return Ok(()),
         None => {}
     }
     let (name, wanted) = (run.project.clone(), run.clone());
@@ -225,9 +228,8 @@ pub(crate) async fn wait(org: &Arc<Org>, run: &RunId, reason: Reason) -> Result<
 
 /// Why a run cannot start yet.
 fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Problem> {
-    if let Some(at) = &run.task
-        && let Some(lost) = domain::picture::lost(&org.device, &rivals::believed(org, &board.project, at)?)
-    {
+    let claims = run.task.as_ref().map(|at| rivals::believed(org, &board.project, at)).transpose()?.unwrap_or_default();
+    if let Some(lost) = picture::lost(&org.device, &claims) {
         return Ok(Some(lost));
     }
     if let Some(stop) = stops::halting(org, run) {
@@ -240,6 +242,12 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
     }
     if let Some(by) = &run.paused_by {
         return Ok(Some(Reason::Paused { by: by.clone() }));
+    }
+    // A further revision of its own patch is nobody else's.
+    if run.patch.is_none()
+        && let Some(by) = picture::begun_elsewhere(&org.device, &claims)
+    {
+        return Ok(Some(Reason::ClaimedElsewhere { by: by.clone() }));
     }
     let on = task::waits_for(&view.task, &board.states(&at.feature), board.settings.stack);
     if !on.is_empty() {

@@ -226,6 +226,7 @@ impl Org {
         let gossip = remote::listen(&org).await?;
         recover::recover(&org).await?;
         remote::follow_all(&org)?;
+        remote::catch_up(&org);
         org.tasks.spawn(dispatch::dispatch(org.clone()));
         org.tasks.spawn(webhook::follow(org.clone()));
         org.tasks.spawn(mirror::keep(org.clone()));

@@ -2744,6 +2744,11 @@ export interface components {
             device: components["schemas"]["Did"];
         } | {
             /** @constant */
+            code: "claimed_elsewhere";
+            /** @description The device. */
+            by: components["schemas"]["Did"];
+        } | {
+            /** @constant */
             code: "paused";
             /** @description Who. */
             by: components["schemas"]["Did"];

@@ -47,6 +47,11 @@ pub enum Reason {
         /// The requester's device.
         device: Did,
     },
+    /// Its task goes on at another device, which claimed it: there a run has begun, or a patch is open.
+    ClaimedElsewhere {
+        /// The device.
+        by: Did,
+    },
     /// A person paused its work, which had to leave its device since: it goes on when a person says so.
     Paused {
         /// Who.
@@ -217,6 +222,9 @@ impl Reason {
             Self::WaitsForGateway { device } => {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
             }
+            Self::ClaimedElsewhere { by } => format!(
+                "Its task goes on at {by}: a run there has begun, or a patch is open. It begins where that comes to nothing, or once the task is taken over: meshwork task takeover."
+            ),
             Self::Paused { by } => {
                 format!("Paused by {by}. Its work left its device since, and goes on when a person says so: meshwork run resume.")
             }

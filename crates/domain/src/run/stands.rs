@@ -1,7 +1,6 @@
-//! Where a run stands, as lists show it: its state, or what keeps it from going on within that; and why.
+//! Where a run stands, as lists show it: its state, or what keeps it from going on within that.
 
-use super::{Reason, Run, RunState, saved};
-use crate::manifest::Class;
+use super::{Reason, Run, RunState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,34 +71,6 @@ impl Run {
             _ if self.paused => Stands::Frozen,
             _ => self.state.into(),
         }
-    }
-
-    /// Why it is where it is, in words for a person: of one that is done that checks failed, where some did; of one that ended without
-    /// its work done also whether this is saved and goes on; of one that is frozen also for whom.
-    pub fn why(&self) -> Option<String> {
-        let failed: Vec<_> = self.checks.iter().filter(|c| !c.passed).map(|c| format!("“{}”", c.name)).collect();
-        if self.state == RunState::Done && !failed.is_empty() {
-            let whose = if self.class == Class::Agent { "Its checks failed" } else { "Checks failed" };
-            return Some(format!("{whose}: {}.", failed.join(", ")));
-        }
-        let reason = self.reason.as_ref().map(Reason::text);
-        let said = [reason.as_ref().and_then(|_| saved::further(self)), frozen(self)];
-        reason.into_iter().chain(said.into_iter().flatten()).reduce(|why, more| format!("{why} {more}"))
-    }
-}
-
-/// That a run is frozen, in words, where its reason does not say it: a person paused it, be it beside what else holds it, or its device
-/// wants its room. None: there is nothing to say.
-fn frozen(run: &Run) -> Option<String> {
-    match (&run.paused_by, &run.reason) {
-        _ if run.state.ended() => None,
-        (Some(by), None | Some(Reason::Halted { .. } | Reason::WaitsForGateway { .. })) => {
-            Some(format!("Paused by {by}: it goes on when a person says so (meshwork run resume)."))
-        }
-        (None, None) if run.paused => {
-            Some("Frozen, because its device wants its room: it is saved and leaves, or goes on by itself.".into())
-        }
-        _ => None,
     }
 }
 

@@ -234,7 +234,9 @@ pub(super) fn took(run: &Run, now: Timestamp) -> String {
 /// Why it is where it is: in the words of the answer, which has names.
 fn why(run: &Run, item: &Value, names: &Names) -> String {
     let frozen = run.paused || (run.paused_by.is_some() && !run.state.ended());
-    let well = !frozen && matches!(run.reason, Some(Reason::Completed) | None) && run.checks.iter().all(|c| c.passed);
+    let stopped = matches!(run.ending, Some(Reason::Stopped { .. }));
+    let silent = matches!(run.reason, Some(Reason::Completed) | None) && run.checks.iter().all(|c| c.passed);
+    let well = silent && !frozen && !stopped;
     let why = match run.questions.first() {
         Some(question) => format!("{} (meshwork run answer)", clean(&question.title)),
         None if well => String::new(),
@@ -353,5 +355,7 @@ mod tests {
         }
         item["checks"][1]["passed"] = json!(true);
         assert!(!runs(&json!([item]), false, &Names::default()).unwrap().contains("failed"));
+        item["ending"] = json!({"code": "stopped", "by": key});
+        assert!(runs(&json!([item]), false, &Names::default()).unwrap().contains("done before the stop reached it"));
     }
 }

@@ -1,7 +1,7 @@
 //! A task that one device asks for is done on another: real devices, real Radicle, a real engine; only the model is scripted.
 
 use crate::{
-    support::{PASSES, beat, command_agent, events_of, have_engine, project, published, text, work},
+    support::{PASSES, beat, clear, command_agent, events_of, have_engine, project, published, text, work},
     two::{BOBS, Two, org},
 };
 use reqwest::Method;
@@ -137,6 +137,29 @@ async fn a_run_elsewhere_is_spoken_to_paused_and_stopped_from_the_device_that_as
     let ended = two.ada.ended(&second).await;
     assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
     assert!(ended["checkpoint"].is_string(), "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stopped_while_its_device_was_away_is_not_published_though_its_agent_was_done_meanwhile() {
+    let mut two = Two::start().await;
+    let run = two.working("kept").await;
+    two.ada.until_logged(&run, "working now.").await;
+    two.bob.kill().await;
+    let said = two.ada.ok(&["run", "stop", &run]).await;
+    assert!(text(&said["message"]).starts_with("The order is kept"), "{said}");
+    let shown = two.ada.act("run.show", json!({ "run": run })).await;
+    assert!(text(&shown["why"]).contains("once its device has heard that"), "{shown:#}");
+    let problem = two.ada.refused(&["task", "run", "T001", "--agent", "beat"], 5).await;
+    clear(&problem, "A person stopped that run already");
+    // Its runner lives on, and the agent comes to its end.
+    let go = work(&two.bob, &run).join("go");
+    fs::write(&go, "").unwrap();
+    let look = || async { if go.exists() { Err(json!("it goes on")) } else { Ok(()) } };
+    two.ada.until("the agent has ended", look).await;
+    two.bob.begin().await;
+    let ended = two.ada.ended(&run).await;
+    assert_eq!((ended["state"].as_str(), ended["reason"]["code"].as_str()), (Some("cancelled"), Some("stopped")), "{ended:#}");
+    assert!(ended["checkpoint"].is_string() && ended["patch"].is_null(), "{ended:#}\n{}", two.bob.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 use crate::{
     gated::gated,
     journals::{device, joined, same},
-    support::{PASSES, clear, command_agent, project, text},
+    support::{PASSES, clear, command_agent, events_of, project, text},
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
@@ -128,6 +128,28 @@ async fn of_two_patches_of_a_task_a_person_picks_one_and_the_other_is_closed_as_
     for up in [&two.ada, &two.bob] {
         assert_eq!(up.ok(&["journal", "verify"]).await["sound"], true);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_up_after_a_start_does_not_begin_while_the_patch_of_another_is_open() {
+    let mut two = Two::start().await;
+    command_agent(&two.ada, "echo", "echo by $MESHWORK_TASK > $MESHWORK_TASK.txt").await;
+    let run = two.working("meanwhile").await;
+    two.ada.kill().await;
+    two.bob.act("device.reclaim", json!({})).await;
+    assert_eq!(two.bob.ended(&run).await["state"], "evicted");
+    let patch = made(&two.bob).await;
+    two.ada.begin().await;
+    let waits = || async {
+        let next = two.ada.ok(&["task", "show", "T001"]).await["runs"][0]["id"].clone();
+        let seen = two.ada.act("run.show", json!({ "run": next })).await;
+        let claimed = seen["reason"] == json!({ "code": "claimed_elsewhere", "by": two.bob_device });
+        if claimed && next != run.as_str() { Ok(text(&next)) } else { Err(seen) }
+    };
+    let next = two.ada.until("the next run waits, and says for what", waits).await;
+    assert!(events_of(&two.ada, &next, "run_placed").await.is_empty(), "no device was asked for it");
+    until_ok(&two.ada, &["patch", "close", &patch]).await;
+    two.ada.until_run(&next, "the task is free again", |seen| seen["reason"]["code"] != "claimed_elsewhere").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

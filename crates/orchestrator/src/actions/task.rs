@@ -30,8 +30,8 @@ mod words;
 
 pub(crate) use wanted::{Wanted, check_tags};
 use wanted::{untagged, wanted};
-use words::held_back;
 pub(super) use words::why;
+use words::{held_back, worked_at};
 
 pub(super) fn actions() -> Vec<Action> {
     use Effect::{Changes, Reads};
@@ -357,8 +357,7 @@ pub(crate) async fn queue(
         let claim: Option<Claim> = read.get(kind::CLAIM, &at.to_string())?;
         let latest = claim.as_ref().and_then(|c| c.runs.last()).map(|id| read.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten();
         if let Some(going) = latest.filter(|r| !r.state.ended()) {
-            return Err(Problem::conflict(format!("{} is being worked at already, by run {}.", at.task, going.id))
-                .next("meshwork run list shows it; meshwork run stop ends it."));
+            return Err(worked_at(&at.task, &going));
         }
         if claim.as_ref().is_some_and(|c| c.merged) {
             return Err(done_already(&at.task, "merged"));

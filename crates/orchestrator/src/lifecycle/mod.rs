@@ -28,6 +28,7 @@ use crate::{
     host::{Ended, Live},
     limits,
     org::Org,
+    remote,
     tasks::Board,
 };
 use domain::{
@@ -248,7 +249,14 @@ impl Drive {
     /// An agent's work: made a commit, checked, published.
     async fn hand_in(&mut self, ended: Ended) -> Result<(), Over> {
         completed(&ended)?;
-        if self.run()?.state < RunState::Publishing {
+        let run = self.run()?;
+        if run.state < RunState::Publishing {
+            // A person may have stopped it while this device was away.
+            let heard = async {
+                remote::orders_heard(&self.org, &run).await;
+                Ok(())
+            };
+            self.or_asked(heard).await?;
             self.unless_asked()?;
             self.becomes(RunState::Verifying).await?;
         }

@@ -1,7 +1,7 @@
 //! What the executor tells of a run: its facts and its log, from a number on, as they come. A slow reader holds only its own
 //! stream back.
 
-use super::lock;
+use super::{lock, orders::Follows};
 use crate::{fault, limits, org::Org};
 use domain::{
     Problem, RunId,
@@ -26,8 +26,9 @@ type Out<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The facts about a run, and about the checks on its work, after a number of the journal. Ends with the run.
 pub(super) fn watch(org: &Arc<Org>, run: RunId, after: u64) -> Out<Fact> {
     let (told, stream) = mpsc::channel(limits::FACTS_AHEAD_MAX);
-    let org = org.clone();
+    let (org, follows) = (org.clone(), Follows::begin(org, &run));
     tokio::spawn(async move {
+        let _until_here = follows;
         if let Err(problem) = tell(&org, &run, after, &told).await {
             let _ = told.send(Err(status(problem))).await;
         }

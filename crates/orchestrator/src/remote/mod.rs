@@ -9,8 +9,9 @@
 //! `merge` (what a gate is to merge), `cosign` (what another gate is to sign).
 //! Saved work that moves between the two: `checkpoint`.
 //! Executing: `service` takes the calls of others, `turns` bounds what is done for each at once, `bring` fetches the repository, `mandate`
-//! gets the delegation, `facts` tells, `away` finds the run's gateway. Standing in for another device of the member: `standby`.
-//! While this device only opens, `opening` refuses them all.
+//! gets the delegation, `facts` tells, `orders` hears before a run is handed in, `away` finds the run's gateway. Standing in for another
+//! device of the member: `standby`. While this device only opens, `opening` refuses them all; once it is open it hears the others
+//! (`caught_up`) before it begins anything.
 //!
 //! Beside that each device has a copy of every other's journal (`journals`), by which it shows the whole org, and asks for the logs of
 //! runs between others when somebody wants to see one (`log`).
@@ -19,6 +20,7 @@ mod ask;
 mod authority;
 mod away;
 mod bring;
+mod caught_up;
 mod checkpoint;
 mod cosign;
 pub(crate) mod devices;
@@ -37,6 +39,7 @@ mod merge;
 mod missed;
 mod neighbours;
 mod opening;
+mod orders;
 mod port;
 mod reach;
 mod refusals;
@@ -51,6 +54,7 @@ mod wish;
 pub(crate) use ask::{Asking, answers, schedule};
 pub use away::Away;
 pub(crate) use bring::bring;
+pub(crate) use caught_up::{catch_up, catches_up};
 pub(crate) use checkpoint::{ask_saved, bring_saved, farewell, goes_on_there, keep_given_up, may_answer, published_there, receive};
 pub(crate) use cosign::{agree, meet};
 pub(crate) use follow::{follow, follow_all, unended, waited_until};
@@ -67,6 +71,7 @@ pub(crate) use members::{keep, keep_asking, moved, publish_again};
 pub(crate) use merge::{merge, still_wished};
 pub(crate) use neighbours::keep_connected;
 pub(crate) use opening::say_opening;
+pub(crate) use orders::orders_heard;
 pub(crate) use port::{choose, choose_gossip, not_here, open};
 pub use reach::Reach;
 pub(crate) use reach::{all_apart, apart, clocks_off, probe, probe_all, reached, refused_by};
@@ -114,6 +119,10 @@ pub struct Remote {
     asking: Mutex<HashSet<RunId>>,
     /// Runs elsewhere that are followed, and what is known of each.
     following: Mutex<HashMap<RunId, follow::Followed>>,
+    /// Runs here that the devices that asked for them follow now.
+    followed: orders::Followed,
+    /// Whose journals are here whole, as the devices themselves said since the start.
+    caught_up: caught_up::CaughtUp,
     /// What is known of how others are reached.
     reach: Mutex<HashMap<Did, Reach>>,
     /// What is heard of the others, once gossip is open.
@@ -168,6 +177,8 @@ impl Remote {
             halted: Mutex::default(),
             asking: Mutex::default(),
             following: Mutex::default(),
+            followed: orders::Followed::default(),
+            caught_up: caught_up::CaughtUp::default(),
             reach: Mutex::default(),
             gossip: OnceLock::new(),
             learned: Notify::new(),
@@ -210,6 +221,11 @@ impl Remote {
     /// Has it looked at who is connected by Radicle now.
     pub(crate) fn sessions_changed(&self) {
         self.sessions.notify_one();
+    }
+
+    /// Notes that a device's journal is here as far as the device itself says.
+    fn note_whole(&self, device: &Did) {
+        self.caught_up.note(device);
     }
 
     /// Something was signed in a repository that is here, by whomever.

@@ -158,7 +158,7 @@ pub(super) async fn probe_next(org: &Arc<Org>, round: u32) {
     }
 }
 
-fn others(org: &Org) -> Vec<Did> {
+pub(super) fn others(org: &Org) -> Vec<Did> {
     let state = org.remote.org();
     state.devices.values().map(|device| device.did.clone()).filter(|did| *did != org.device).collect()
 }

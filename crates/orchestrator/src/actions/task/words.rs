@@ -2,6 +2,7 @@
 
 use crate::tasks::Board;
 use domain::{
+    Problem, TaskId,
     limits::PATCHES_WAITING_MAX,
     patch::PatchState,
     run::{Reason, Run, RunState},
@@ -18,7 +19,10 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
             runs.first().map_or_else(|| "A run of it goes on.".to_owned(), |run| run.why().unwrap_or_else(|| goes_on(run).to_owned()))
         }
         TaskState::Failed { run, reason } => runs.iter().find(|r| r.id == *run).and_then(Run::why).unwrap_or_else(|| reason.text()),
-        TaskState::InReview { patch } => format!("Its patch {patch} waits for a person: meshwork patch show {patch} says what for."),
+        TaskState::InReview { patch } => {
+            let waits = format!("Its patch {patch} waits for a person: meshwork patch show {patch} says what for.");
+            runs.first().and_then(not_stopped).map_or_else(|| waits.clone(), |said| format!("{waits} {said}"))
+        }
         TaskState::ChangesRequested { .. } => "A review asked for changes: meshwork task run starts the next revision.".to_owned(),
         TaskState::Merged { patch } => format!("Its patch {patch} is merged."),
         TaskState::Done => "It is ticked on the default branch.".to_owned(),
@@ -30,6 +34,22 @@ pub(crate) fn why(board: &Board, view: &TaskView, runs: &[Run]) -> String {
     let rivals =
         (open > 1).then(|| format!("{open} devices made a patch of it each: a person picks one by merging it, and the others are closed."));
     [Some(text), rivals, Some(problems).filter(|problems| !problems.is_empty())].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is said where a run at the task goes on.
+pub(super) fn worked_at(task: &TaskId, going: &Run) -> Problem {
+    let problem = Problem::conflict(format!("{task} is being worked at already, by run {}.", going.id));
+    match &going.ending {
+        Some(Reason::Stopped { .. }) => problem
+            .because("A person stopped that run already. It ends, with its work saved, once its device has heard that.")
+            .next(format!("Run the task again when it has ended: meshwork run show {} says so.", going.id)),
+        _ => problem.next("meshwork run list shows it; meshwork run stop ends it."),
+    }
+}
+
+/// What is said of a run that was done though a person had stopped it.
+fn not_stopped(run: &Run) -> Option<String> {
+    run.why().filter(|_| run.state == RunState::Done && matches!(run.ending, Some(Reason::Stopped { .. })))
 }
 
 /// What is done for a run that has not ended, where nothing keeps it.
@@ -73,6 +93,16 @@ mod tests {
     use super::*;
     use crate::{admission, fixtures::did};
     use domain::{Timestamp, manifest::Class};
+
+    #[test]
+    fn whoever_stopped_a_run_is_not_told_to_stop_it() {
+        let id = "01JZZZZZZZZZZZZZZZZZWRK001".parse().unwrap();
+        let run = admission::new_run(id, Class::Agent, "demo".parse().unwrap(), did('a'), did('b'), Timestamp(0));
+        let said = |run: &Run| worked_at(&"T001".parse().unwrap(), run).to_string();
+        assert!(said(&run).contains("meshwork run stop"));
+        let stopped = said(&Run { ending: Some(Reason::Stopped { by: did('a') }), ..run });
+        assert!(stopped.contains("A person stopped that run already") && !stopped.contains("meshwork run stop"), "{stopped}");
+    }
 
     #[test]
     fn an_agent_works_only_where_one_does() {

@@ -334,6 +334,9 @@ async fn take(org: &Arc<Org>, copied: &Arc<Copied>, from: &Did, waiting: &mut Wa
             copied.heard(&from, end, age_ms);
             if copied.journal.point() >= end {
                 org.journals.tried(copied.journal.device(), None);
+                if from == *copied.journal.device() {
+                    org.remote.note_whole(&from);
+                }
             }
         }
         Ok(taken)
