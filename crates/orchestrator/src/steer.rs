@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> Result<String, Problem> {
     // It waits here, wherever it is to be.
     if wish == Wish::Resume && run.state.waits() && run.paused_by.is_some() && run.requester == org.device {
-        ask_pause(org, by, [run.id], false).await?;
+        ask_pause(org, by, [run.id.clone()], false).await?;
         org.wake.notify_one();
         return Ok(match stops::halting(org, &run) {
             Some(stop) => taken_back(&stop),
