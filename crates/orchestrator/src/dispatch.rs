@@ -245,7 +245,7 @@ fn hindrance(org: &Org, board: &Board, run: &Run) -> Result<Option<Reason>, Prob
     }
     // A further revision of its own patch is nobody else's.
     if run.patch.is_none()
-        && let Some(by) = picture::begun_elsewhere(&org.device, &claims)
+        && let Some(by) = picture::begun_elsewhere(&org.device, &rivals::not_closed(org, &board.project, claims))
     {
         return Ok(Some(Reason::ClaimedElsewhere { by: by.clone() }));
     }

@@ -75,6 +75,13 @@ pub(crate) fn believed(org: &Org, project: &Project, task: &TaskRef) -> Result<V
     Ok(claims)
 }
 
+/// The claims on a task without those of others whose patch Radicle shows closed here: their devices may be away, and not know it yet.
+pub(crate) fn not_closed(org: &Org, project: &Project, mut claims: Vec<ClaimIn>) -> Vec<ClaimIn> {
+    let shown = |id: &PatchId| org.forge.patch(&project.rid, &project.name, id).is_ok_and(|patch| patch.state == PatchState::Archived);
+    claims.retain(|found| found.journal == org.device || found.runs() || !found.claim.patch.as_ref().is_some_and(shown));
+    claims
+}
+
 /// Whether Radicle shows here that a patch of the task was merged. None: it does not, which may only be late.
 fn is_accepted(org: &Org, project: &Project, task: &TaskRef, id: &PatchId) -> Option<bool> {
     let patch = org.forge.patch(&project.rid, &project.name, id).ok()?;

@@ -20,11 +20,12 @@ pub fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
 }
 
 /// The device at which the task of a run that waits here goes on, so that the run does not begin: a run there has begun and is not over, or
-/// the patch there is open, and this device did not take the task over. What waits there too keeps nobody: each would wait for the other.
+/// the patch there is open, and this device did not take the task over. What waits there too keeps nobody: each would wait for the other;
+/// but the next revision of a patch, which waits for nobody else's, does.
 pub fn begun_elsewhere<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c Did> {
     let own = claims.iter().find(|claim| claim.journal == *here && claim.counts());
     let others = claims.iter().filter(|other| other.journal != *here && other.counts() && other.holds());
-    let begun = |other: &ClaimIn| other.latest.as_ref().is_none_or(|run| !run.state.waits());
+    let begun = |other: &ClaimIn| other.latest.as_ref().is_none_or(|run| !run.state.waits() || run.patch.is_some());
     let free = |other: &ClaimIn| own.is_some_and(|own| other.taken_over_by(own));
     others.filter(|other| begun(other) && !free(other)).map(|other| &other.journal).min()
 }
@@ -33,7 +34,10 @@ pub fn begun_elsewhere<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c Did>
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{run::Run, task::Claim};
+    use crate::{
+        run::{Run, RunState},
+        task::Claim,
+    };
     use serde_json::json;
 
     fn did(letter: char) -> Did {
@@ -68,6 +72,10 @@ mod tests {
             at(other)
         };
         assert_eq!(with(|other| other.claim.rejected = true), None, "its patch was closed");
+        let revises = |other: &mut ClaimIn| {
+            other.latest.iter_mut().for_each(|run| (run.state, run.patch) = (RunState::Queued, other.claim.patch.clone()))
+        };
+        assert_eq!(with(revises), Some(did('b')), "its patch is open while the next revision waits");
         assert_eq!(with(|other| other.removed = true), None);
         assert_eq!(with(|other| other.journal = did('c')), None, "a claim is what its owner says");
         let mut over = own.clone();

@@ -148,6 +148,9 @@ async fn what_is_taken_up_after_a_start_does_not_begin_while_the_patch_of_anothe
     };
     let next = two.ada.until("the next run waits, and says for what", waits).await;
     assert!(events_of(&two.ada, &next, "run_placed").await.is_empty(), "no device was asked for it");
+    // Bob's device need not hear that its patch was closed.
+    until_ok(&two.ada, &["patch", "show", &patch]).await;
+    two.bob.kill().await;
     until_ok(&two.ada, &["patch", "close", &patch]).await;
     two.ada.until_run(&next, "the task is free again", |seen| seen["reason"]["code"] != "claimed_elsewhere").await;
 }

@@ -49,7 +49,14 @@ pub(super) async fn end(org: &Arc<Org>, run: &Run, device: &Did, reason: Reason)
         Reason::Stopped { by } => by.clone(),
         _ => org.device.clone(),
     };
-    match order(org, run, device, &by, &Wish::End { reason }).await {
+    let wish = Wish::End { reason };
+    let taken = match order(org, run, device, &by, &wish).await {
+        // Whoever ordered it may have left since, or lost that right. This device may end what it asked for; else nobody would, and the
+        // run would not be followed.
+        Err(problem) if problem.kind == Kind::Forbidden && by != org.device => order(org, run, device, &org.device, &wish).await,
+        taken => taken,
+    };
+    match taken {
         // It ended meanwhile.
         Err(problem) if problem.kind == Kind::Conflict || problem.kind == Kind::NotFound => Ok(()),
         done => done.map(drop),

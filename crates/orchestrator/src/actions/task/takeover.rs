@@ -11,7 +11,7 @@ use crate::{
     tasks::Board,
 };
 use domain::{
-    Did, Problem, TaskRef,
+    Did, Problem, RunId, TaskId, TaskRef,
     event::Body,
     picture::{ClaimIn, accepted, in_the_way, to_take_over},
     project::Project,
@@ -78,8 +78,8 @@ fn nothing(state: &OrgState, task: &TaskRef, own: Option<&ClaimIn>, others: &[Cl
     Problem::conflict(what).next(format!("meshwork task run {task} gives it to an agent; nothing was changed."))
 }
 
-/// What this device takes over, from whom, as the how manieth.
-fn takes(org: &Org, project: &Project, task: TaskRef) -> Result<Takeover, Problem> {
+/// What this device takes over, from whom, as the how manieth; and the run that it has at the task already.
+fn takes(org: &Org, project: &Project, task: TaskRef) -> Result<(Takeover, Option<RunId>), Problem> {
     let claims = rivals::believed(org, project, &task)?;
     if let Some((patch, _)) = accepted(&claims) {
         return Err(Problem::conflict(format!("{} is done already: its patch {patch} was accepted.", task.task))
@@ -91,24 +91,47 @@ fn takes(org: &Org, project: &Project, task: TaskRef) -> Result<Takeover, Proble
     if from.is_empty() {
         return Err(nothing(&org.state()?, &task, own.as_ref(), &others));
     }
-    Ok(Takeover { task, device: org.device.clone(), from, turn })
+    let own = own.filter(ClaimIn::runs).and_then(|own| own.latest).map(|run| run.id);
+    Ok((Takeover { task, device: org.device.clone(), from, turn }, own))
+}
+
+/// What is said of a task that was taken over, at which this device has this run already, or none.
+fn taken(task: &TaskId, own: Option<&RunId>) -> String {
+    let next = match own {
+        Some(run) => format!("The run {run} of this device goes on at it: meshwork run show {run}."),
+        None => format!("Nothing works at it here yet: meshwork task run {task} starts a run."),
+    };
+    format!("{task} is taken over: a patch of it is accepted for this device's claim. {next}")
 }
 
 /// Takes a task over: by a signed event of this device, whose claim counts from then on. What the others have at work is not ended; what
 /// they have queued is, and a patch of theirs is accepted no more until they take the task back.
 pub(super) async fn takeover(context: Context, input: One) -> Result<Done, Problem> {
     let org = context.org()?;
-    let takeover = org
+    let (takeover, own) = org
         .blocking(move |org: &Arc<Org>| {
             let board = Board::read(org, &org.project(input.project.as_ref())?)?;
             let task = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.at.clone();
             takes(org, &board.project, task)
         })
         .await?;
-    let task = &takeover.task.task;
-    let said = format!(
-        "{task} is taken over: a patch of it is accepted for this device's claim. Nothing works at it here yet: meshwork task run {task} starts a run."
-    );
+    let said = taken(&takeover.task.task, own.as_ref());
     org.record(&context.actor(&org), vec![Body::TaskTakenOver(takeover)]).await?;
+    // A run of it may have waited for that.
+    org.wake.notify_one();
     Ok(Done::new(said))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn whoever_takes_a_task_over_for_a_run_that_waits_is_not_told_to_start_another() {
+        let (task, run) = ("T001".parse().unwrap(), "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap());
+        assert!(taken(&task, None).contains("meshwork task run T001"));
+        let said = taken(&task, Some(&run));
+        assert!(said.contains("meshwork run show 01ARZ3NDEKTSV4RRFFQ69G5FAV") && !said.contains("task run"), "{said}");
+    }
 }
