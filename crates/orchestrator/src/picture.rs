@@ -12,7 +12,7 @@ use crate::{
     rights::Rights,
     stops,
 };
-pub(crate) use checked::halted_with_its_checks;
+pub(crate) use checked::{halted_with_its_checks, halted_with_their_checks};
 use domain::{
     Did, Hash, PatchId, Problem, ProjectName, RunId, TaskRef,
     event::{kind, spent_by_run},

@@ -243,9 +243,18 @@ async fn freeze(org: &Arc<Org>, by: &Actor, run: Run, order: Order, said: &str) 
         // What was never paused is not said to go on.
         if went_on && !asked { Ok(()) } else { ask_pause(org, by, meant, pauses).await }
     };
-    if let Err(problem) = done.await {
+    let done = done.await;
+    // One that came meanwhile may have frozen it before it was told to go on; one that comes from now on freezes it after that.
+    let came = stops::halting(org, &run).filter(|_| !pauses);
+    if came.is_some() {
+        drop(live.order(Order::Pause));
+    }
+    if let Err(problem) = done {
         live.note_stays_paused(stayed);
         return Err(problem);
+    }
+    if let Some(stop) = came {
+        return Ok(taken_back(&stop));
     }
     Ok(if went_on { "It was not paused: it goes on as before." } else { said }.to_owned())
 }
@@ -355,6 +364,32 @@ mod tests {
         assert!(now.paused_by.is_none() && now.paused && !live.stays_paused(), "it is frozen by the order alone: {now:?}");
         let problem = here(org, &by, now, Wish::Resume).await.unwrap_err();
         assert!(problem.to_string().contains("goes on by itself when the order is lifted"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn what_a_stop_order_halts_while_a_person_lets_it_go_on_is_frozen_again() {
+        let opened = crate::fixtures::Opened::new().await;
+        let (org, by) = (&opened.org, Actor::from(&opened.org.member));
+        let (id, project) = (crate::clock::run_id(), "demo".parse().unwrap());
+        let new = crate::admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
+        let run = Run { state: RunState::Working, paused: true, paused_by: Some(org.member.clone()), ..new };
+        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let live = crate::fixtures::live(org, &run.id, &org.member);
+        let mut told = crate::fixtures::attached(&live);
+        let runner = async {
+            while let Some(message) = told.recv().await {
+                if let Some(proto::run::host_message::Kind::Order(order)) = message.kind {
+                    stops::give(org, &by, domain::stop::Scope::Org, "Wait.".into()).await.unwrap();
+                    live.replied(order.id, String::new());
+                }
+            }
+        };
+        let said = tokio::select! {
+            said = here(org, &by, run.clone(), Wish::Resume) => said.unwrap(),
+            () = runner => unreachable!("it is connected"),
+        };
+        assert!(said.contains("A stop order halts the whole org"), "{said}");
+        assert_eq!(crate::fixtures::orders(&mut told), [Order::Pause]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7797,7 +7797,7 @@ export interface operations {
         parameters: {
             query?: {
                 project?: string | null;
-                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen") | null;
+                state?: ("queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen" | "ending") | null;
                 all?: boolean;
                 limit?: number | null;
             };

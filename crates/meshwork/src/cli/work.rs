@@ -107,7 +107,7 @@ pub(crate) enum Run {
         /// Checks' runs too.
         #[arg(long)]
         all: bool,
-        /// Only those in this state; halted, paused and frozen are states too.
+        /// Only those in this state; halted, paused, frozen and ending are states too.
         #[arg(long)]
         state: Option<String>,
     },

@@ -2,6 +2,7 @@
 
 use super::Nothing;
 use crate::{
+    lifecycle,
     merge::Gates,
     names,
     org::Org,
@@ -119,12 +120,12 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<(Vec<Item>, BTreeSet<ProjectName>)
         // A project that is not here yet, or has a mistake, hides nothing of the others.
         let (Ok(patches), Ok(board)) = (patches, gates.look()) else {
             // What an agent asks is in the journal, and waits for an answer all the same.
-            items.extend(asked(runs, project, &BTreeMap::new()));
+            items.extend(asked(org, runs, project, &BTreeMap::new()));
             unread.insert(project.name.clone());
             continue;
         };
         let titles: BTreeMap<&TaskRef, &str> = board.tasks.iter().map(|t| (&t.at, t.task.title.as_str())).collect();
-        items.extend(asked(runs, project, &titles));
+        items.extend(asked(org, runs, project, &titles));
         for view in &board.tasks {
             items.extend(failed(org, view, runs)?);
         }
@@ -149,8 +150,10 @@ pub(crate) fn items(org: &Arc<Org>) -> Result<(Vec<Item>, BTreeSet<ProjectName>)
     Ok((items, unread))
 }
 
-fn asked(runs: &[Run], project: &Project, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
-    runs.iter().filter(|r| r.project == project.name && !r.state.ended()).flat_map(|r| questions(r, titles)).collect()
+fn asked(org: &Org, runs: &[Run], project: &Project, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
+    let asking = runs.iter().filter(|r| r.project == project.name && !r.state.ended() && !r.questions.is_empty());
+    // Where nothing of it runs any more, nobody can be answered.
+    asking.flat_map(|r| questions(&lifecycle::as_it_is(org, r.clone()), titles)).collect()
 }
 
 fn questions(run: &Run, titles: &BTreeMap<&TaskRef, &str>) -> Vec<Item> {
@@ -203,4 +206,27 @@ fn open(patch: Patch, standing: PatchStanding, task: Option<TaskRef>, whose: Opt
         standing => What::Review { patch: patch.id, standing },
     };
     Item { since, heading: what.heading(), project: patch.project, task, title: patch.title, whose, what }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{admission::new_run, clock, fixtures::Opened};
+    use domain::{manifest::Class, run::RunState};
+
+    #[tokio::test]
+    async fn what_a_run_asked_waits_for_nobody_once_nothing_of_it_runs() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let rid = org.rid.clone();
+        let project = Project { name: "demo".parse().unwrap(), rid, branch: "main".into(), mirror: None, gates: vec![] };
+        let new = new_run(clock::run_id(), Class::Agent, project.name.clone(), org.member.clone(), org.device.clone(), clock::now());
+        let question = Question { id: "1".into(), title: "May I?".into(), options: vec![] };
+        let run = Run { state: RunState::Working, device: Some(org.device.clone()), questions: vec![question], ..new };
+        let waiting = || asked(org, std::slice::from_ref(&run), &project, &BTreeMap::new()).len();
+        assert_eq!(waiting(), 1);
+        org.driven.later(&run, Some(Problem::unavailable("The disk is full.").into()), "The disk is full.".to_owned());
+        assert_eq!(waiting(), 0);
+    }
 }

@@ -243,7 +243,9 @@ async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
             started_at: r.started_at,
         };
         let here = |r: &Run| r.state.holds_slot() && r.device.as_ref() == Some(&org.device);
-        Ok(runs.into_iter().filter(here).map(|run| pod(lifecycle::as_it_is(org, run))).collect())
+        let mut runs: Vec<Run> = runs.into_iter().filter(here).map(|run| lifecycle::as_it_is(org, run)).collect();
+        picture::halted_with_their_checks(org, &mut runs);
+        Ok(runs.into_iter().map(pod).collect())
     };
     context.org()?.blocking(tell).await
 }

@@ -76,9 +76,9 @@ struct Listed {
 async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     let (org, limit) = (context.org()?, at_most(input.limit, limits::LIST_DEFAULT)?);
     let told = |org: &Arc<Org>| {
-        let seen = picture::runs(org, limits::RUNS_MAX)?.into_iter();
-        let shown = seen.map(|seen| Seen { run: picture::halted_with_its_checks(org, seen.run), whose: seen.whose });
-        Ok((shown.collect::<Vec<Seen>>(), org.state()?))
+        let mut seen = picture::runs(org, limits::RUNS_MAX)?;
+        picture::halted_with_their_checks(org, seen.iter_mut().map(|seen| &mut seen.run));
+        Ok((seen, org.state()?))
     };
     let (runs, state): (Vec<Seen>, OrgState) = org.blocking(told).await?;
     let wanted = |seen: &Seen| {

@@ -92,6 +92,8 @@ struct State {
     was_paused: bool,
     /// Whether a person wants it paused.
     stays_paused: bool,
+    /// Whether a stop order, or its gateway's absence, holds it.
+    held: bool,
 }
 
 impl Live {
@@ -156,6 +158,17 @@ impl Live {
     /// meanwhile.
     pub(crate) fn note_stays_paused(&self, stays: bool) -> bool {
         std::mem::replace(&mut self.state().stays_paused, stays)
+    }
+
+    /// Notes whether a stop order, or its gateway's absence, holds it: until that is over it goes on in no case, and then by itself.
+    pub(crate) fn note_held(&self, held: bool) {
+        self.state().held = held;
+    }
+
+    /// Whether whoever froze it may let it go: no person wants it paused, and nothing else holds it.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let state = self.state();
+        !state.stays_paused && !state.held
     }
 
     /// Notes that its runner said that it is paused, or goes on.

@@ -98,9 +98,9 @@ fn freeze_and_mark(org: &Org, runs: &[RunId]) -> (Frozen, JoinHandle<()>) {
     (Frozen { all: live.iter().map(|live| live.run.clone()).collect(), anew }, marked)
 }
 
-/// Lets runs go on that were frozen and need not leave. One that a person paused, before or since, stays so.
+/// Lets runs go on that were frozen and need not leave. One that a person paused, or a stop order holds, before or since, stays so.
 pub(crate) fn let_go<'r>(org: &Org, runs: impl Iterator<Item = &'r RunId>) {
-    let live = runs.filter_map(|id| org.hub.get(id)).filter(|live| !live.stays_paused());
+    let live = runs.filter_map(|id| org.hub.get(id)).filter(|live| live.may_go_on());
     live.for_each(|live| drop(live.order(Order::Resume)));
 }
 
@@ -233,6 +233,10 @@ mod tests {
         let_go(org, [going.clone()].iter());
         assert!(fixtures::orders(&mut told[0]).is_empty(), "a person paused it meanwhile");
         live[0].note_stays_paused(false);
+        live[0].note_held(true);
+        let_go(org, [going.clone()].iter());
+        assert!(fixtures::orders(&mut told[0]).is_empty(), "a stop order came meanwhile");
+        live[0].note_held(false);
         let_go(org, [going.clone()].iter());
         assert_eq!(fixtures::orders(&mut told[0]), [Order::Resume]);
     }

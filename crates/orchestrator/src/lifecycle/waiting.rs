@@ -55,6 +55,7 @@ impl Hold {
             hold.begun = held && run.state == RunState::Working;
             hold.frozen = hold.begun && run.paused;
         }
+        hold.live.note_held(hold.begun);
         hold
     }
 
@@ -96,6 +97,8 @@ impl Hold {
 
     /// Freezes and saves the run, and waits until nothing holds it.
     async fn last(&mut self) {
+        // First: whoever froze it for another reason does not let it go from now on.
+        self.live.note_held(true);
         while !self.frozen && self.holds() {
             match self.live.order_and_wait(Order::Pause).await {
                 Ok(()) => {
@@ -144,6 +147,8 @@ impl Hold {
 
     /// Lets the run go on, unless a person paused it; where something holds it again meanwhile, it is held still.
     async fn end(&mut self) {
+        // First: who takes a pause back meanwhile is seen below, or lets it go.
+        self.live.note_held(false);
         while !self.live.stays_paused() {
             if self.holds() {
                 return;

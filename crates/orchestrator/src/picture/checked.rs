@@ -2,22 +2,34 @@
 
 use crate::org::Org;
 use domain::{
+    RunId,
     manifest::Class,
     run::{Reason, Run, RunState},
 };
+use std::collections::HashMap;
 
 /// A run as it is shown: where a stop order halts its checks, which may be another member's than itself, it waits until that is lifted.
-pub(crate) fn halted_with_its_checks(org: &Org, run: Run) -> Run {
-    if run.state != RunState::Verifying || run.reason.is_some() {
-        return run;
+pub(crate) fn halted_with_its_checks(org: &Org, mut run: Run) -> Run {
+    halted_with_their_checks(org, [&mut run]);
+    run
+}
+
+/// The same of several runs: however many are checked now, the journal is read once.
+pub(crate) fn halted_with_their_checks<'r>(org: &Org, runs: impl IntoIterator<Item = &'r mut Run>) {
+    let checked = runs.into_iter().filter(|run| run.state == RunState::Verifying && run.reason.is_none());
+    let checked: Vec<&mut Run> = checked.collect();
+    if checked.is_empty() {
+        return;
     }
-    let halted = |checks: &Run| {
-        let judges = checks.class == Class::Ci && checks.subject.as_ref() == Some(&run.id);
-        judges && matches!(checks.reason, Some(Reason::Halted { .. }))
+    let halted = |checks: Run| match checks.reason {
+        Some(reason @ Reason::Halted { .. }) if checks.class == Class::Ci => Some((checks.subject?, reason)),
+        _ => None,
     };
-    // Where the journal cannot be read, its state is shown without.
-    let checks = org.active_runs().ok().and_then(|runs| runs.into_iter().find(halted));
-    Run { reason: checks.and_then(|checks| checks.reason), ..run }
+    // Where the journal cannot be read, their states are shown without.
+    let halted: HashMap<RunId, Reason> = org.active_runs().unwrap_or_default().into_iter().filter_map(halted).collect();
+    for run in checked {
+        run.reason = halted.get(&run.id).cloned();
+    }
 }
 
 #[cfg(test)]
@@ -41,8 +53,11 @@ mod tests {
         let checks = |subject: &Run, reason| Run { subject: Some(subject.id.clone()), state: RunState::Working, reason, ..new(Class::Ci) };
         let queued = [run.clone(), other.clone(), checks(&run, Some(halt.clone())), checks(&other, None)];
         org.record(&org.device, queued.map(|run| Body::RunQueued { run: Box::new(run) }).to_vec()).await.unwrap();
-        assert_eq!(halted_with_its_checks(org, run.clone()).reason, Some(halt));
+        assert_eq!(halted_with_its_checks(org, run.clone()).reason, Some(halt.clone()));
         assert_eq!(halted_with_its_checks(org, other.clone()), other);
+        let mut both = [other.clone(), run.clone()];
+        halted_with_their_checks(org, &mut both);
+        assert_eq!(both.map(|run| run.reason), [None, Some(halt)]);
         let ended = Run { state: RunState::Done, ..run };
         assert_eq!(halted_with_its_checks(org, ended.clone()), ended, "it waits for nothing any more");
     }

@@ -86,7 +86,7 @@ export function Devices({ devices, pods }: { devices: Device[]; pods: Pod[] }) {
 }
 
 function Reached({ device, room }: { device: Device; room?: Room }) {
-  const silent = !device.reachable && device.heard_at == null;
+  const silent = !device.reachable && !device.halted && device.heard_at == null;
   const took = device.here ? undefined : answersIn(room?.round_trip_ms);
   return (
     <span className={css.two}>

@@ -17,6 +17,7 @@ test("here everything that runs counts; elsewhere what this device knows of", ()
 
 test("a device that did not answer is not called reached", () => {
   expect(reachWord({ here: false, reachable: false }).text).toBe("Not reached");
+  expect(reachWord({ here: false, reachable: false, halted: "the device box" }).text).toBe("Cut off");
   expect(reachWord({ here: true, reachable: true }).text).toBe("This device");
 });
 

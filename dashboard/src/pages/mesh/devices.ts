@@ -6,9 +6,11 @@ export type Device = Output<"device.list">[number];
 type Pod = Output<"device.pods">[number];
 type Run = Output<"run.list">[number];
 
-export function reachWord({ here, reachable }: Pick<Device, "here" | "reachable">): Word {
+export function reachWord({ here, reachable, halted }: Pick<Device, "here" | "reachable" | "halted">): Word {
   if (here) return { text: "This device", tone: "good" };
-  return reachable ? { text: "Reached", tone: "good" } : { text: "Not reached", tone: "bad" };
+  if (reachable) return { text: "Reached", tone: "good" };
+  // Whoever a stop order halts may well answer.
+  return { text: halted ? "Cut off" : "Not reached", tone: "bad" };
 }
 
 /** How long it takes to a device and back lately. */
