@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_known_is_left_out_of_account() {
-        let fact = Fact { version: 2, seq: 7, event_json: "{}".into() };
+        let fact = Fact { version: 2, seq: 7, event_json: "{}".into(), unended: String::new() };
         let bytes = [fact.encode_to_vec().as_slice(), MORE].concat();
         assert_eq!(Fact::decode(bytes.as_slice()), Ok(fact));
     }
