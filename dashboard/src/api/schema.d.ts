@@ -2944,7 +2944,7 @@ export interface components {
             rivals?: components["schemas"]["Rival"][];
             /** @description Why it is where it is, in words. */
             why: string;
-            /** @description Its runs, newest first. */
+            /** @description Its runs, newest first, whichever device asked for them. */
             runs: components["schemas"]["Run"][];
         };
         /** @description A run as everybody sees it: projected from events. */

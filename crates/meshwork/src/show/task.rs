@@ -68,9 +68,10 @@ pub(crate) fn task(value: &Value, names: &Names) -> Result<String, Problem> {
         let agent = r.agent.as_ref().map(|a| a.as_str().to_owned()).unwrap_or_default();
         let patch = r.patch.as_ref().map(|patch| text::oid(patch.as_str())).unwrap_or_default();
         let (began, took) = (cell(ago(r.queued_at, now)), cell(run::took(r, now)));
-        vec![cell(text::run(r.id.as_str())), cell(agent), run::state(r), began, took, cell(patch), cell(why)]
+        let device = cell(r.place().map(|did| names.of(did)).unwrap_or_default());
+        vec![cell(text::run(r.id.as_str())), cell(agent), run::state(r), device, began, took, cell(patch), cell(why)]
     };
-    let runs = table(&["RUN", "AGENT", "STATE", "BEGAN", "TOOK", "PATCH", "WHY"], &runs.iter().map(row).collect::<Vec<_>>());
+    let runs = table(&["RUN", "AGENT", "STATE", "DEVICE", "BEGAN", "TOOK", "PATCH", "WHY"], &runs.iter().map(row).collect::<Vec<_>>());
     let sheet = Sheet::new(format!("{} {}", view.at.task, clean(&view.task.title)))
         .part("state", crate::paint::paint(tone(&view.state), view.state.label()))
         .part("why", names.within(&clean(value["why"].as_str().unwrap_or_default())))

@@ -8,6 +8,7 @@ use crate::{
     two::{BOBS, Two},
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use testkit::Up;
 
 /// Does T001 on this very device, and gives the patch.
@@ -76,8 +77,10 @@ async fn of_two_patches_of_a_task_a_person_picks_one_and_the_other_is_closed_as_
         };
         up.until("the other's patch is here, with its rival", look).await;
     }
-    let why = text(&two.ada.act("task.show", json!({"task": "T001"})).await["why"]);
-    assert!(why.contains("a person picks one"), "{why}");
+    let shown = two.ada.act("task.show", json!({"task": "T001"})).await;
+    assert!(text(&shown["why"]).contains("a person picks one"), "{shown:#}");
+    let requesters: BTreeSet<String> = shown["runs"].as_array().unwrap().iter().map(|run| text(&run["requester"])).collect();
+    assert_eq!(requesters.len(), 2, "the runs of both: {shown:#}");
     assert_eq!(rivals(&two.bob.act("task.why", json!({"task": "T001"})).await).len(), 2);
 
     // A maintainer takes the task over: from then on only that device's patch is accepted, wherever it is merged.

@@ -22,7 +22,10 @@ use domain::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 mod takeover;
 mod wanted;
@@ -89,7 +92,7 @@ struct Shown {
     view: TaskView,
     /// Why it is where it is, in words.
     why: String,
-    /// Its runs, newest first.
+    /// Its runs, newest first, whichever device asked for them.
     runs: Vec<Run>,
 }
 
@@ -97,16 +100,19 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
     let show = move |org: &Arc<Org>| {
         let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
         let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
-        let ids = Claims::read(org).shown(org, &view.at)?.map(|c| c.claim.runs).unwrap_or_default();
-        let runs: Vec<Run> = ids
-            .iter()
-            .rev()
-            .filter_map(|id| picture::run(org, id).transpose())
-            .map(|seen| seen.map(|seen| picture::halted_with_its_checks(org, seen.run)))
-            .collect::<Result<_, _>>()?;
+        let claims = Claims::read(org).all(org, &view.at)?;
+        let read = |ids: Vec<&RunId>| {
+            let seen = ids.into_iter().rev().filter_map(|id| picture::run(org, id).transpose());
+            seen.map(|seen| seen.map(|seen| picture::halted_with_its_checks(org, seen.run))).collect::<Result<Vec<Run>, _>>()
+        };
+        // Why it is where it is, its shown claim says.
+        let shown = domain::picture::claim_at(&org.device, &claims).into_iter();
+        let runs = read(shown.flat_map(|claim| &claim.claim.runs).collect())?;
         let state = org.state()?;
         let away = runs.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));
         let why = format!("{} {}", why(&board, &view, &runs), away.unwrap_or_default());
+        let all: BTreeSet<&RunId> = claims.iter().flat_map(|claim| &claim.claim.runs).collect();
+        let runs = read(all.into_iter().collect())?;
         Ok(Shown { why: names::within(&state, why.trim_end()), view, runs })
     };
     context.org()?.blocking(show).await
