@@ -346,14 +346,20 @@ mod tests {
         assert!(now.paused_by.is_none(), "{said}");
     }
 
-    #[tokio::test]
-    async fn the_pause_of_what_a_stop_order_halts_is_taken_back_and_the_order_stays() {
-        let opened = crate::fixtures::Opened::new().await;
-        let (org, by) = (&opened.org, Actor::from(&opened.org.member));
+    /// A run that works here, and that a person paused.
+    async fn paused(org: &Arc<Org>) -> Run {
         let (id, project) = (crate::clock::run_id(), "demo".parse().unwrap());
         let new = crate::admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
         let run = Run { state: RunState::Working, paused: true, paused_by: Some(org.member.clone()), ..new };
         org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        run
+    }
+
+    #[tokio::test]
+    async fn the_pause_of_what_a_stop_order_halts_is_taken_back_and_the_order_stays() {
+        let opened = crate::fixtures::Opened::new().await;
+        let (org, by) = (&opened.org, Actor::from(&opened.org.member));
+        let run = paused(org).await;
         let live = crate::fixtures::live(org, &run.id, &org.member);
         live.note_stays_paused(true);
         stops::give(org, &by, domain::stop::Scope::Org, "Wait.".into()).await.unwrap();
@@ -370,10 +376,7 @@ mod tests {
     async fn what_a_stop_order_halts_while_a_person_lets_it_go_on_is_frozen_again() {
         let opened = crate::fixtures::Opened::new().await;
         let (org, by) = (&opened.org, Actor::from(&opened.org.member));
-        let (id, project) = (crate::clock::run_id(), "demo".parse().unwrap());
-        let new = crate::admission::new_run(id, Class::Agent, project, org.member.clone(), org.device.clone(), Timestamp(0));
-        let run = Run { state: RunState::Working, paused: true, paused_by: Some(org.member.clone()), ..new };
-        org.record(&org.device, vec![Body::RunQueued { run: Box::new(run.clone()) }]).await.unwrap();
+        let run = paused(org).await;
         let live = crate::fixtures::live(org, &run.id, &org.member);
         let mut told = crate::fixtures::attached(&live);
         let runner = async {

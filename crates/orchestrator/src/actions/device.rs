@@ -228,7 +228,7 @@ pub struct Pod {
 async fn pods(context: Context, _: Nothing) -> Result<Vec<Pod>, Problem> {
     let tell = |org: &Arc<Org>| {
         let (runs, state) = (org.active_runs()?, org.state()?);
-        let unended = |r: &Run| matches!(r.reason, Some(Reason::EndUnwritten { .. })).then(|| r.why()).flatten();
+        let unended = |r: &Run| (r.stands() == Stands::Ending).then(|| r.why()).flatten();
         let pod = |r: Run| Pod {
             unended: unended(&r).map(|why| names::within(&state, &why)),
             stands: r.stands(),

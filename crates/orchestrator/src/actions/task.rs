@@ -101,18 +101,16 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let board = Board::seen(org, &org.project(input.project.as_ref())?)?;
         let view = board.task(named(&board, input.feature.as_ref())?.as_ref(), &input.task)?.clone();
         let claims = Claims::read(org).all(org, &view.at)?;
-        let read = |ids: Vec<&RunId>| {
-            let seen = ids.into_iter().rev().filter_map(|id| picture::run(org, id).transpose());
-            seen.map(|seen| seen.map(|seen| picture::halted_with_its_checks(org, seen.run))).collect::<Result<Vec<Run>, _>>()
-        };
+        let ids: BTreeSet<&RunId> = claims.iter().flat_map(|claim| &claim.claim.runs).collect();
+        let seen = ids.into_iter().rev().filter_map(|id| picture::run(org, id).transpose());
+        let mut runs = seen.map(|seen| Ok(seen?.run)).collect::<Result<Vec<Run>, Problem>>()?;
+        picture::halted_with_their_checks(org, &mut runs);
         // Why it is where it is, its shown claim says.
-        let shown = domain::picture::claim_at(&org.device, &claims).into_iter();
-        let runs = read(shown.flat_map(|claim| &claim.claim.runs).collect())?;
+        let shown = domain::picture::claim_at(&org.device, &claims).into_iter().flat_map(|claim| claim.claim.runs.iter().rev());
+        let shown: Vec<Run> = shown.filter_map(|id| runs.iter().find(|run| run.id == *id).cloned()).collect();
         let state = org.state()?;
-        let away = runs.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));
-        let why = format!("{} {}", why(&board, &view, &runs), away.unwrap_or_default());
-        let all: BTreeSet<&RunId> = claims.iter().flat_map(|claim| &claim.claim.runs).collect();
-        let runs = read(all.into_iter().collect())?;
+        let away = shown.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));
+        let why = format!("{} {}", why(&board, &view, &shown), away.unwrap_or_default());
         Ok(Shown { why: names::within(&state, why.trim_end()), view, runs })
     };
     context.org()?.blocking(show).await
