@@ -2,6 +2,7 @@
 
 mod begin;
 mod elsewhere;
+mod request;
 
 pub(crate) use begin::foreign;
 pub use begin::new_run;
@@ -9,39 +10,30 @@ pub use elsewhere::admit_of_another;
 
 use crate::{
     clock,
-    lending::{
-        self,
-        guests::{self, Owner},
-    },
+    lending::{self, guests::Owner},
     limits,
     org::Org,
-    queue::{
-        self,
-        room::{self, Asks, Found},
-    },
     rights::{self, Rights},
     sensors::Memory,
-    stops,
 };
 use domain::{
     Did, Hash, Problem,
     capacity::{Capacity, Gpu, Resources, Runtime, Taken},
-    event::{Body, Event, kind},
-    fence,
-    lease::{Admission, Lease},
+    event::kind,
+    lease::Admission,
     manifest::{Class, Manifest, PAYLOAD_TYPE, Priority, Work},
     org::Member,
-    placement::{self, Refusal},
-    run::{Placed, Run, RunState},
+    placement::Refusal,
+    run::Run,
 };
 use forge::OrgState;
 use identity::envelope::{self, Envelope};
 use policy::{Principal, Resource};
+use request::reserve;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
-use store::{Order, Parked, Ready, View};
 
 /// A manifest in its envelope, which the device that asks has signed: that was verified, or it was this one, just now.
 #[derive(Debug)]
@@ -176,173 +168,6 @@ fn may(rights: &Rights, who: &str, principal: &Principal, action: &str, resource
     Err(format!("{who} may not by the org's policy ({action}): {}", decided.why))
 }
 
-/// Looks for room and takes it, atomically: two requests never get the same room. `kept` is the manifest, where it is to be kept with the
-/// lease.
-async fn reserve(org: &Arc<Org>, asked: &Asked, wanted: Wanted, kept: Option<Parked>) -> Result<Admission, Problem> {
-    let Wanted { owner, promised } = wanted;
-    let manifest = asked.manifest.clone();
-    let now = clock::now();
-    let lease = Lease {
-        id: clock::lease_id(),
-        run: manifest.run.clone(),
-        manifest: asked.hash.clone(),
-        device: org.device.clone(),
-        until: now.plus_ms(crate::fault::lease_ms()),
-    };
-    let (taken, device, closing) = (lease.clone(), org.device.clone(), *org.closing.borrow());
-    let mut lends = DeviceLimits::of(org);
-    lends.tags.extend(promised);
-    let new = foreign(&manifest, now);
-    let halted = halted(org, &new);
-    let guest = owner.is_guest(&new, |id| org.store.get(kind::RUN, id.as_str()))?;
-    let (lending, sent_away) = (lending::now(org), org.lending.sent_away.refusal_of(&manifest, now));
-    let mut line = vec![];
-    if manifest.class != Class::Ci && !queue::is_alone(org, &manifest.run) {
-        let asking = manifest.clone();
-        line = org.blocking(move |org: &Arc<Org>| queue::line(org, &org.active_runs()?, Some(&*asking))).await?;
-    }
-    let outcome = Arc::new(std::sync::Mutex::new(Said::default()));
-    let (said, room, asks, state) = (outcome.clone(), org.room.clone(), org.clone(), org.remote.org());
-    // Whoever asks for others' runs asks for what is not known here, and for its own for what is: made ready for that, before its turn.
-    let leasing = Leasing { manifest: manifest.clone(), new, lease: lease.clone(), kept };
-    let (guess, expected) = (leasing.kept.is_none(), leasing.events(leasing.kept.is_none())?);
-    let decided = org.store.append_ready_if(move |view| {
-        // How much is taken is kept; the runs are read only where some are here or wait, and it counts who they are.
-        let own: Taken = view.get(kind::TAKEN, device.as_str())?.unwrap_or_default();
-        let any = own != Taken::default() || !line.is_empty();
-        let counted = any && (manifest.class != Class::Ci || guest && lending.policy.slots.is_some());
-        let runs = if counted { active(view)? } else { vec![] };
-        let known: Option<fence::Known> = view.get(kind::RUN, manifest.run.as_str())?;
-        let begun: BTreeSet<&domain::RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
-        line.retain(|waiting| !begun.contains(&waiting.run));
-        let here = on(runs, &device);
-        let turn = match room.turn() {
-            Ok(turn) => turn,
-            Err(problem) if problem.passes() => {
-                said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).reasons =
-                    vec![Refusal::NotKnown { message: problem.to_string() }];
-                return Ok(Ready::default());
-            }
-            Err(problem) => return Err(problem),
-        };
-        let capacity = lends.capacity(own, turn.others, manifest.class);
-        let mut reasons = placement::refusals(&manifest, &capacity);
-        if guest {
-            let mut guests_here = 0;
-            for run in here.iter().filter(|r| r.state.holds_slot() && (r.class == Class::Ci) == (manifest.class == Class::Ci)) {
-                guests_here += u32::from(owner.is_guest(run, |id| view.get(kind::RUN, id.as_str()))?);
-            }
-            reasons.extend(guests::refusals(&lending, &manifest, guests_here));
-        }
-        if closing {
-            reasons.push(Refusal::Closing);
-        }
-        reasons.extend(halted.clone().into_iter().chain(sent_away.clone()));
-        reasons.extend(fence::leases(known.as_ref(), &taken.manifest));
-        if let Some(apart) = manifest.apart.as_ref().filter(|apart| apart.device == device) {
-            reasons.push(Refusal::AntiAffinity { message: apart.text() });
-        }
-        let mut gives_way = vec![];
-        if manifest.class != Class::Ci && reasons.iter().all(Refusal::of_room) {
-            let guests = |stay: &[&Run]| stay.iter().filter(|run| working(run) && room::is_guest(&owner, run)).count();
-            let guests_free =
-                |stay: &[&Run]| lending.policy.slots.map(|slots| slots.saturating_sub(u32::try_from(guests(stay)).unwrap_or(u32::MAX)));
-            // For guests in front, whom this device does not take now, nothing is kept.
-            let takes = lending.broken.is_none() && lending.reclaimed.is_none() && guests_free(&here.iter().collect::<Vec<_>>()) != Some(0);
-            line.retain(|waiting| waiting.run == manifest.run || takes || owner.owns(&waiting.member));
-            let beside = |stay: &[&Run]| {
-                let mut free = lends.capacity(Taken::by(stay.iter().copied()), turn.others, manifest.class);
-                free.slots_free = free.slots_free.min(guests_free(stay).filter(|_| guest).unwrap_or(u32::MAX));
-                free
-            };
-            let (name, queue) = (|key: &Did| queue::name(&state, key), &asks.queue);
-            let asks = Asks { queue, name: &name, manifest: &manifest, owner: &owner, here: &here, line: &line, beside: &beside, now };
-            match asks.look() {
-                Found::Room => {}
-                Found::Refused(more) => reasons.extend(more),
-                Found::GivesWay(runs) => {
-                    reasons.push(Refusal::MakesRoom { runs: runs.len() });
-                    gives_way = runs;
-                }
-            }
-        }
-        if !reasons.is_empty() {
-            *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Said { reasons, gives_way };
-            return Ok(Ready::default());
-        }
-        // Before the lease: who dies in between has taken too much for a moment, and never too little.
-        room.tell(own.with(manifest.class, RunState::Starting, manifest.resources))?;
-        if known.is_some() == guess { Ok(expected) } else { leasing.events(known.is_some()) }
-    });
-    decided.await?;
-    let Said { reasons, gives_way } = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    if !gives_way.is_empty() {
-        room::make(org, &asked.manifest, &gives_way, now).await?;
-    }
-    if reasons.is_empty() {
-        queue::served(org, &asked.manifest);
-    }
-    Ok(if reasons.is_empty() { Admission::Leased { lease } } else { Admission::Refused { reasons } })
-}
-
-/// What is journaled of a lease.
-struct Leasing {
-    manifest: Arc<Manifest>,
-    /// The run, as far as its manifest tells.
-    new: Run,
-    lease: Lease,
-    /// The manifest, where it is to be kept with the lease.
-    kept: Option<Parked>,
-}
-
-impl Leasing {
-    /// Of a run that is known here, or of one that is not.
-    fn events(&self, known: bool) -> Result<Ready, Problem> {
-        let Lease { id, run, manifest, device, until } = self.lease.clone();
-        let placed = self.kept.as_ref().map(|kept| Placed::of(&self.manifest.work, manifest, kept.hash().clone(), device.clone()));
-        let leased = |asked| Body::RunLeased {
-            run: run.clone(),
-            lease: id,
-            device: device.clone(),
-            until,
-            reserved: self.manifest.resources,
-            asked,
-        };
-        let bodies = if known {
-            let placed = placed.map(|placed| Body::RunPlaced { run: run.clone(), placed });
-            placed.into_iter().chain([leased(None)]).collect()
-        } else {
-            let mut new = self.new.clone();
-            if let Some(placed) = placed {
-                (new.manifest, new.envelope) = (Some(placed.manifest), Some(placed.envelope));
-                (new.from, new.asked) = (placed.from, placed.device);
-            }
-            vec![leased(Some(Box::new(new)))]
-        };
-        let (at, actor) = (self.new.queued_at, &device);
-        let event = |body| Event { version: domain::event::VERSION, at, actor: actor.clone(), via: None, told: None, body };
-        Ok(Ready::new(bodies.into_iter().map(event).collect())?.with_blobs(self.kept.clone()))
-    }
-}
-
-/// What a request is refused for, and which runs give way to it.
-#[derive(Default)]
-struct Said {
-    reasons: Vec<Refusal>,
-    gives_way: Vec<domain::RunId>,
-}
-
-/// Whether it is work, and holds a slot.
-fn working(run: &Run) -> bool {
-    run.state.holds_slot() && run.class != Class::Ci
-}
-
-/// The stop order that halts a run that no device has yet, on this one.
-fn halted(org: &Org, run: &Run) -> Option<Refusal> {
-    let stop = stops::halting(org, run)?;
-    Some(Refusal::Halted { message: format!("A stop order halts {}. {}", stop.order.scope.text(), stops::why(&stop)) })
-}
-
 /// What this device lends, before what is taken.
 #[derive(Clone, Debug)]
 pub struct DeviceLimits {
@@ -405,16 +230,6 @@ impl DeviceLimits {
     }
 }
 
-/// The runs that have not ended.
-fn active(view: &mut View<'_>) -> Result<Vec<Run>, Problem> {
-    let ids: Vec<domain::RunId> = view.list(kind::ACTIVE, Order::Oldest, limits::RUNS_MAX)?;
-    let mut runs = Vec::with_capacity(ids.len());
-    for id in &ids {
-        runs.extend(view.get::<Run>(kind::RUN, id.as_str())?);
-    }
-    Ok(runs)
-}
-
 /// Of these runs those that are, or may be, on this device; others, and what another device tells of, take nothing of it.
 pub(crate) fn on(runs: Vec<Run>, device: &Did) -> Vec<Run> {
     let here = |r: &Run| r.device.as_ref().map_or(r.told.is_none(), |there| there == device);
@@ -449,7 +264,7 @@ fn disk_bytes(org: &Org) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::Timestamp;
+    use domain::{Timestamp, run::RunState};
 
     fn run(class: Class, state: RunState, memory_bytes: u64) -> Run {
         let did: Did = "did:key:z6MkfxYeun89jXMGtgN6qaw6gyazZM5hiEz5sz8k3484jHHp".parse().unwrap_or_else(|p| unreachable!("{p}"));
