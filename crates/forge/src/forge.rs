@@ -45,6 +45,7 @@ pub struct Forge {
     pub(crate) running: Mutex<Option<Running>>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) org_read: Mutex<crate::org::Read>,
+    pub(crate) org_agreed: Mutex<Option<crate::org::Agreed>>,
     /// What else must hold of the org's files.
     pub(crate) org_check: OnceLock<OrgCheck>,
 }
@@ -129,6 +130,7 @@ impl Forge {
             running,
             seen,
             org_read,
+            org_agreed: Mutex::default(),
             org_check: OnceLock::new(),
         })
     }

@@ -20,6 +20,8 @@ pub const ANNOUNCED_KEYS_MAX: usize = 512;
 pub const OWNERS_MAX: usize = 32;
 /// How many proposals of changes of the org are looked at.
 pub const PROPOSALS_MAX: usize = 200;
+/// For how long it counts which commit of the org repository is in force, while nothing is signed.
+pub const ORG_HEAD_COUNTS: Duration = Duration::from_secs(5);
 /// Behind how many signed commits with mistakes the last org without any is looked for.
 pub const ORG_REFUSED_MAX: usize = 1_000;
 /// How many revisions of the org are looked at to find out which parts of quotas its devices may act by.

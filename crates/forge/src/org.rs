@@ -11,6 +11,7 @@ pub(crate) mod revoked;
 mod settle;
 
 pub use charter::Charter;
+pub(crate) use head::Agreed;
 pub use proposal::{Approved, Changed, Proposal, Standing};
 
 use crate::{

@@ -147,17 +147,12 @@ impl Forge {
 
     /// A digest of what all keys have signed last in a repository, by which two devices find out whether they have the same.
     pub fn signed_by_all(&self, rid: &Rid) -> Result<Hash, Problem> {
-        let what = "Signed refs could not be listed.";
-        let repo = self.repository(rid)?;
-        let mut all = Vec::new();
-        for reference in repo.backend.references_glob("refs/namespaces/*/refs/rad/sigrefs").told(what)? {
-            let reference = reference.told(what)?;
-            if let (Ok(name), Some(at)) = (reference.name(), reference.target()) {
-                all.push(format!("{name} {at}\n"));
-            }
-        }
-        all.sort_unstable();
-        Ok(identity::envelope::hash_bytes(all.concat().as_bytes()))
+        digest(&self.repository(rid)?, "refs/namespaces/*/refs/rad/sigrefs")
+    }
+
+    /// A digest of where all refs of a repository are, by which one finds out whether anything changed in it.
+    pub fn refs_digest(&self, rid: &Rid) -> Result<Hash, Problem> {
+        digest(&self.repository(rid)?, "refs/*")
     }
 
     /// Brings refs of the member and of this device forward to what their keys have signed, where they are behind that or gone, and the
@@ -171,6 +166,20 @@ impl Forge {
         }
         Ok(follow_identity(&repo)? || moved)
     }
+}
+
+/// A digest of where these refs are.
+fn digest(repo: &Repository, which: &str) -> Result<Hash, Problem> {
+    let what = "The refs could not be listed.";
+    let mut all = Vec::new();
+    for reference in repo.backend.references_glob(which).told(what)? {
+        let reference = reference.told(what)?;
+        if let (Ok(name), Some(at)) = (reference.name(), reference.target()) {
+            all.push(format!("{name} {at}\n"));
+        }
+    }
+    all.sort_unstable();
+    Ok(identity::envelope::hash_bytes(all.concat().as_bytes()))
 }
 
 /// Sets a delegate's own branch, signs its refs, and lets the canonical head follow, unless other delegates must sign first. To be

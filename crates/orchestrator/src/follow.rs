@@ -3,7 +3,7 @@
 //! a slow pass over everything makes up for what was missed.
 
 use crate::{
-    lifecycle::reconcile::{self, Patches},
+    lifecycle::reconcile::{self, Compared, Patches},
     limits,
     org::Org,
     tasks,
@@ -127,7 +127,7 @@ fn bring_forward(org: &Org, rid: &Rid) {
 /// Looks where something changed, until the org closes.
 pub(crate) async fn follow(org: Arc<Org>, changes: Arc<Changes>) {
     let mut closing = org.closing.subscribe();
-    let (mut known, mut whole) = (Signed::new(), Instant::now());
+    let (mut known, mut whole, mut compared) = (Signed::new(), Instant::now(), Compared::default());
     loop {
         let told = tokio::select! {
             () = changes.news.notified() => true,
@@ -144,7 +144,7 @@ pub(crate) async fn follow(org: Arc<Org>, changes: Arc<Changes>) {
         }
         // A fetch or a write comes as a burst of events.
         tokio::time::sleep(limits::FOLLOW_COALESCE).await;
-        look(&org, changes.take()).await;
+        look(&org, changes.take(), &mut compared).await;
         // A default branch that moved may have freed tasks.
         org.wake.notify_one();
     }
@@ -176,9 +176,9 @@ async fn look_here(org: &Arc<Org>, known: Signed, changes: &Changes) -> Signed {
     }
 }
 
-async fn look(org: &Arc<Org>, found: Found) {
+async fn look(org: &Arc<Org>, found: Found, compared: &mut Compared) {
     if found.everywhere {
-        return reconcile::reconcile_all(org).await;
+        return reconcile::reconcile_all(org, compared).await;
     }
     let projects = match org.blocking(|org| org.state()).await {
         Ok(state) => state.projects,

@@ -1,7 +1,14 @@
 //! The named limits of the orchestrator.
 
+mod checkpoint;
+mod command;
+mod tailnet;
+
+pub(crate) use checkpoint::*;
+pub use command::*;
 use domain::pauses::Pauses;
 use std::time::Duration;
+pub use tailnet::*;
 
 /// How long a browser stays signed in, in milliseconds: 30 days.
 pub const BROWSER_SESSION_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -9,6 +16,8 @@ pub const BROWSER_SESSION_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// How often every patch is compared with the journal, beside the node's news.
 pub const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+/// For how long a comparison in which nothing was to be noted counts at most, while nothing changes that it is made from.
+pub const COMPARED_COUNTS: Duration = Duration::from_secs(15 * 60);
 /// How often it is looked whether another process on this machine wrote with the node's keys.
 pub const FOLLOW_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For how long news of the node are gathered before one looks.
@@ -120,52 +129,6 @@ pub const START_PAUSES: Pauses = Pauses::new(Duration::from_secs(5), Duration::f
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 /// What a run is given at least, however full the disk is: then it waits for room.
 pub const RUN_DISK_BYTES_MIN: u64 = 64 << 20;
-/// The longest sentence of the command bar, in bytes.
-pub const SENTENCE_BYTES_MAX: usize = 4_000;
-/// How many steps comparing a sentence with one form may take.
-pub const MATCH_STEPS_MAX: usize = 20_000;
-/// How many things a person is given to choose from.
-pub const CHOICES_MAX: usize = 12;
-/// How many examples are shown to somebody who was not understood.
-pub const EXAMPLES_MAX: usize = 4;
-/// How many completions are shown.
-pub const COMPLETIONS_MAX: usize = 12;
-/// How many things an answer tells line by line.
-pub const LINES_TOLD_MAX: usize = 20;
-/// How many changes one sentence can propose.
-pub const PROPOSALS_MAX: usize = 100;
-/// How many proposals a conversation holds.
-pub const PROPOSALS_HELD_MAX: usize = 400;
-/// How long a yes to a proposal counts, in milliseconds.
-pub const PROPOSAL_VALID_MS: u64 = 10 * 60 * 1000;
-/// How long a conversation in which nothing is said is held, in milliseconds.
-pub const CONVERSATION_KEPT_MS: u64 = 60 * 60 * 1000;
-/// How many conversations one caller has at most; the oldest is forgotten.
-pub const CONVERSATIONS_OF_ONE_MAX: usize = 32;
-/// How many conversations there are at most.
-pub const CONVERSATIONS_MAX: usize = 512;
-/// How many turns of a conversation the model is told.
-pub const TURNS_KEPT_MAX: usize = 12;
-/// How long what there is is kept for the next key press, in milliseconds.
-pub const WORLD_KEPT_MS: u64 = 2_000;
-/// How many runs, the newest first, sentences can be about.
-pub const RUNS_SPOKEN_OF_MAX: usize = 2_000;
-/// How often the command bar's model may look before it answers.
-pub const MODEL_ROUNDS_MAX: usize = 8;
-/// How many tools it may call at once.
-pub const MODEL_CALLS_MAX: usize = 16;
-/// How much of what a tool tells is handed to it, in characters.
-pub const MODEL_TOOL_CHARS_MAX: usize = 24_000;
-/// The longest answer of it that is shown, in characters.
-pub const MODEL_TEXT_CHARS_MAX: usize = 4_000;
-/// The largest answer of it that is read, in bytes.
-pub const MODEL_ANSWER_BYTES_MAX: usize = 1 << 20;
-/// How many tokens it may write in one answer, where its wire form wants a number.
-pub const MODEL_TOKENS_MAX: u64 = 4_096;
-/// How long it may take for one answer.
-pub const MODEL_ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// How long it may take for one sentence.
-pub const MODEL_TALK_WAIT: Duration = Duration::from_secs(150);
 /// How many events one search of the journal looks at before it says where to go on.
 pub const JOURNAL_SEARCHED_MAX: u64 = 20_000;
 /// How many of them it reads at once.
@@ -226,6 +189,10 @@ pub(crate) const REMOTE_PAUSE: Duration = Duration::from_millis(250);
 pub(crate) const REMOTE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// These pauses.
 pub(crate) const REMOTE_PAUSES: Pauses = Pauses::new(REMOTE_PAUSE, REMOTE_PAUSE_MAX);
+/// How long a device that begins waits at most until the journals of the devices that answer are here.
+pub(crate) const CATCH_UP_WAIT: Duration = Duration::from_secs(5);
+/// How long a device that answers is waited for at most, until it follows its run: longer than its longest pause between two tries.
+pub(crate) const ORDERS_WAIT: Duration = Duration::from_secs(REMOTE_PAUSE_MAX.as_secs() + 2);
 /// How many runs of checks on the work of one run its executor may tell of.
 pub(crate) const TOLD_CHECKS_MAX: usize = 64;
 /// How often the executor of a run says that it is there, when there is nothing to tell.
@@ -392,49 +359,6 @@ pub(crate) const FETCHED_AT_ONCE: usize = 8;
 pub(crate) const FETCH_TRIES: usize = 4;
 /// How often it is looked for a patch that another device published before its connection is made anew.
 pub(crate) const PATCH_LOOKS: usize = 20;
-/// How much of a checkpoint goes to another device in one message, about, in bytes.
-pub(crate) const CHECKPOINT_PART_BYTES: usize = 256 * 1024;
-/// What an object costs in a message beside what it holds, about, in bytes.
-pub(crate) const CHECKPOINT_OBJECT_BYTES: usize = 64;
-/// How many messages of a checkpoint wait for a slow reader on another device.
-pub(crate) const CHECKPOINT_AHEAD_MAX: usize = 4;
-/// How many checkpoints are given to other devices at once; and how many are looked for that devices saved alone.
-pub(crate) const CHECKPOINTS_AT_ONCE: usize = 4;
-/// How long another device waits for its turn to be given one: less than it waits for an answer.
-pub(crate) const CHECKPOINT_TURN: Duration = Duration::from_secs(10);
-/// How long nothing may come of a checkpoint, or be taken of it, until its way is given up.
-pub(crate) const CHECKPOINT_SILENCE: Duration = Duration::from_secs(20);
-/// How long a checkpoint may take from one device to another over one connection; then others get a turn, and it goes on over the next.
-pub(crate) const CHECKPOINT_TRANSFER: Duration = Duration::from_secs(15 * 60);
-/// How long nothing more may come of a checkpoint whose way broke until it is given up, and the pause between two tries.
-pub(crate) const CHECKPOINT_BREAK: Duration = Duration::from_secs(60);
-/// See [`CHECKPOINT_BREAK`].
-pub(crate) const CHECKPOINT_BREAK_PAUSE: Duration = Duration::from_secs(1);
-/// How much of it must have come a second, on the whole, in bytes: once it took as long as [`CHECKPOINT_BREAK`], and once as long as
-/// [`CHECKPOINT_TRANSFER`]. Who sends less holds up what waits for it.
-pub(crate) const CHECKPOINT_PACE_BYTES: u64 = 16 * 1024;
-/// See [`CHECKPOINT_PACE_BYTES`].
-pub(crate) const CHECKPOINT_PACE_LONG_BYTES: u64 = 64 * 1024;
-/// How often its way may break.
-pub(crate) const CHECKPOINT_BREAKS_MAX: u32 = 64;
-/// How long the device that has the work with which a run goes on is asked for it before the run begins anew.
-pub(crate) const CHECKPOINT_WAIT_MS: u64 = 2 * 60 * 1000;
-/// For how long a device that did not give a checkpoint is not asked for it again, once that wait is over; and how long ago a run may have
-/// ended whose requester, where this device closes, is given the time to bring its checkpoint away.
-pub(crate) const CHECKPOINT_AGAIN: Duration = Duration::from_secs(30);
-/// How long the patch is waited for that a run published which was given up here, before the next run begins in its place.
-pub(crate) const PUBLISHED_WAIT: Duration = Duration::from_secs(2 * 60);
-/// For how many runs that were given up here it is looked what their devices saved of them since; beyond that, for the newest.
-pub(crate) const GIVEN_UP_MAX: usize = 4_096;
-/// For how many runs it is remembered that their saved work was not to be had.
-pub(crate) const LEFT_BEHIND_MAX: usize = 4_096;
-/// How long the messages may be that go on to a run elsewhere with its checkpoint, in bytes.
-pub(crate) const HANDED_BYTES_MAX: usize = 1 << 20;
-/// How long a device that closes waits until the checkpoints of its guests were brought away; and then until the last bytes went out.
-pub(crate) const CHECKPOINT_FAREWELL: Duration = Duration::from_secs(8);
-pub(crate) const CHECKPOINT_LAST_BYTES: Duration = Duration::from_millis(300);
-/// How often it is looked whether checkpoints of guests are on another device by now, or are to go; and what devices saved alone.
-pub(crate) const CHECKPOINTS_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long a gateway may be away before a run that needs it is frozen.
 pub(crate) const GATEWAY_GRACE: Duration = Duration::from_secs(2);
 /// How long a gateway may take to take a stream of a run elsewhere; then it counts as away.
@@ -473,28 +397,3 @@ pub(crate) const GPUS_ANSWER_WAIT: Duration = Duration::from_millis(100);
 pub(crate) const LEND_BYTES_MAX: u64 = 64 * 1024;
 /// For how long an owner may reclaim or lend a machine by one click, in minutes: a year.
 pub(crate) const CLICK_MINUTES_MAX: u64 = 365 * 24 * 60;
-/// How often the tailnet is looked at, beside each change of the org.
-pub const TAILNET_EVERY: Duration = Duration::from_secs(20);
-/// How often tailscaled is asked where this device is in the tailnet, while it only opens.
-pub(crate) const TAILNET_EARLY_EVERY: Duration = Duration::from_secs(1);
-/// How long this machine may take to get into a tailnet.
-pub const TAILNET_ENTERS: Duration = Duration::from_secs(60);
-/// How long one may take to come up that is in a tailnet already.
-pub const TAILNET_COMES_UP: Duration = Duration::from_secs(10);
-/// The pause before it is let in again after it did not get in.
-pub const TAILNET_ENTER_AGAIN: Duration = Duration::from_secs(120);
-/// How long the key counts with which this device lets itself in, in milliseconds.
-pub const TAILNET_OWN_KEY_MS: u64 = 10 * 60 * 1000;
-/// For how long an API key of a server counts that this device runs. It is made anew at half of that.
-pub const TAILNET_API_KEY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How many policies that were replaced are kept, of those in which people wrote something else.
-pub const TAILNET_POLICIES_KEPT: usize = 20;
-/// How long a machine stays in the tailnet that nobody can be let in by any more: whoever was declined hears of it there.
-pub const TAILNET_STRANGER_STAYS: Duration = Duration::from_secs(60 * 60);
-/// How many connections pass through one door of the tailnet at once.
-pub const TAILNET_CONNECTIONS_MAX: usize = 1024;
-/// How long a door still hears the outside once the inside has closed.
-pub const TAILNET_DOOR_GRACE: Duration = Duration::from_secs(5);
-/// How long a stranger's connection passes through a door: longer than the Join port leaves one (shaking hands, then its age, then what it
-/// gives to end).
-pub const TAILNET_STRANGER_LASTS: Duration = JOIN_WAIT.saturating_mul(4);

@@ -9,7 +9,7 @@ use crate::{
     rivals, trace,
 };
 use domain::{
-    Did, PatchId, Problem,
+    Did, Hash, Oid, PatchId, Problem, Rid,
     actor::Actor,
     event::{Body, Event, kind},
     gate,
@@ -20,13 +20,14 @@ use domain::{
 };
 use forge::OrgState;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
-use store::{Order, View};
+use store::{Order, Seq, View};
 
 /// Which patches of a project are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,25 +38,68 @@ pub(crate) enum Patches {
     These(BTreeSet<PatchId>),
 }
 
+/// From what each project's patches were last compared with the journal: as long as all of that is as it was, nothing is to be noted.
+#[derive(Debug, Default)]
+pub(crate) struct Compared(BTreeMap<Rid, (Basis, Instant)>);
+
+/// All that decides what is to be noted.
+#[derive(Debug, PartialEq, Eq)]
+struct Basis {
+    /// Of the project's repository.
+    refs: Hash,
+    /// The commit of the org repository.
+    org: Oid,
+    journal: Seq,
+    /// How often the copies of other journals grew.
+    copies: u64,
+}
+
+impl Basis {
+    fn of(org: &Org, project: &Project) -> Result<Self, Problem> {
+        let copies = *org.remote.journals.grown().borrow();
+        Ok(Self { refs: org.forge.refs_digest(&project.rid)?, org: org.forge.org_head(&org.rid)?, journal: org.store.last(), copies })
+    }
+}
+
 /// Compares every project's patches with the journal. What cannot be read now is tried again later.
-pub(crate) async fn reconcile_all(org: &Arc<Org>) {
+pub(crate) async fn reconcile_all(org: &Arc<Org>, compared: &mut Compared) {
     let projects = org.blocking(|org| Ok(org.state()?.projects.into_values().collect::<Vec<_>>())).await;
     match projects {
         Ok(projects) => {
             for project in projects {
-                reconcile(org, &project, &Patches::All).await;
+                reconcile_anew(org, &project, compared).await;
             }
         }
         Err(problem) => tracing::error!(%problem, "patches and journal could not be compared"),
     }
 }
 
-/// Compares patches of one project with the journal.
-pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches) {
+/// Compares all patches of a project with the journal, where anything changed since that was done.
+async fn reconcile_anew(org: &Arc<Org>, project: &Project, compared: &mut Compared) {
+    let of = project.clone();
+    // Of before the look: what changes meanwhile is looked at again.
+    let basis = org.blocking(move |org| Basis::of(org, &of)).await.ok();
+    let known = compared.0.get(&project.rid).filter(|(_, at)| at.elapsed() < limits::COMPARED_COUNTS);
+    if known.is_some_and(|(known, _)| Some(known) == basis.as_ref()) {
+        return rivals::close_late(org, project).await;
+    }
+    let whole = reconcile(org, project, &Patches::All).await;
+    match basis.filter(|_| whole) {
+        Some(basis) => drop(compared.0.insert(project.rid.clone(), (basis, Instant::now()))),
+        None => drop(compared.0.remove(&project.rid)),
+    }
+}
+
+/// Compares patches of one project with the journal; says whether all could be.
+pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches) -> bool {
     let claims = match org.store.list::<Claim>(kind::CLAIM, Order::Newest, limits::RUNS_MAX) {
         Ok(claims) => claims,
-        Err(problem) => return tracing::error!(%problem, "the claims of tasks cannot be read"),
+        Err(problem) => {
+            tracing::error!(%problem, "the claims of tasks cannot be read");
+            return false;
+        }
     };
+    let mut whole = true;
     let open = |c: &&Claim| c.task.project == project.name && !c.merged;
     let wanted = |patch: &PatchId| match which {
         Patches::All => true,
@@ -64,9 +108,11 @@ pub(crate) async fn reconcile(org: &Arc<Org>, project: &Project, which: &Patches
     for claim in claims.iter().filter(open).filter(|c| c.patch.as_ref().is_some_and(wanted)) {
         if let Err(problem) = follow_claim(org, project, &claim.task.to_string()).await {
             tracing::error!(task = %claim.task, %problem, "a task's patch and the journal could not be compared");
+            whole = false;
         }
     }
     rivals::close_late(org, project).await;
+    whole
 }
 
 /// Brings one claim to what Radicle says of its patch.
@@ -178,7 +224,7 @@ fn news(org: &Arc<Org>, project: &Project, claim: &Claim) -> Result<Vec<Event>, 
 
 /// Who merged a patch, and as what; where its commit came into the default branch, and the mark on the patch is missing,
 /// that is made up for. Anybody can add a revision that is in the branch already: it brought nothing, and merges nothing.
-fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Option<(Did, domain::Oid)>, Problem> {
+fn merged(org: &Org, state: &OrgState, project: &Project, patch: &Patch) -> Result<Option<(Did, Oid)>, Problem> {
     if patch.state == PatchState::Merged {
         let by = patch.merged_by.clone().unwrap_or_else(|| org.member.clone());
         return Ok(Some((asked_for(state, patch, by), patch.merged_as.clone().unwrap_or_else(|| patch.head.clone()))));

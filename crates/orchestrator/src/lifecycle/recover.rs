@@ -1,6 +1,9 @@
 //! After a start: every run that the journal knows as unfinished is found again, or ended with a reason and taken up anew.
 
-use super::{checkpoints, end, reconcile};
+use super::{
+    checkpoints, end,
+    reconcile::{self, Compared},
+};
 use crate::{fault::Fault, limits, org::Org};
 use domain::{
     Problem,
@@ -21,7 +24,7 @@ pub async fn recover(org: &Arc<Org>) -> Result<(), Problem> {
     sandbox::sweep();
     let known: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     checkpoints::name_again(org, &known).await;
-    reconcile::reconcile_all(org).await;
+    reconcile::reconcile_all(org, &mut Compared::default()).await;
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
     let (open, ended): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|r| !r.state.ended());
     for run in open.into_iter().filter(|r| r.state.holds_slot() && r.device.as_ref() == Some(&org.device)) {

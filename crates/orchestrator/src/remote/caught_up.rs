@@ -2,7 +2,7 @@
 //! seconds. Else it would begin at a task that another has done while it was away.
 
 use super::reach::{others, probe};
-use crate::org::Org;
+use crate::{limits, org::Org};
 use domain::Did;
 use futures::future::join_all;
 use std::{
@@ -12,12 +12,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 use tokio::sync::watch;
-
-/// How long it is waited at most until the journals of the devices that answer are here.
-const CATCH_UP_WAIT: Duration = Duration::from_secs(5);
 
 /// What is known of that.
 #[derive(Debug, Default)]
@@ -51,7 +47,7 @@ pub(crate) fn catch_up(org: &Arc<Org>) {
     tokio::spawn(async move {
         let all = join_all(others.iter().map(|device| heard(&org, device)));
         tokio::select! {
-            came = tokio::time::timeout(CATCH_UP_WAIT, all) => if came.is_err() {
+            came = tokio::time::timeout(limits::CATCH_UP_WAIT, all) => if came.is_err() {
                 tracing::warn!("the journals of devices that answer did not come in time: what waits is begun all the same");
             },
             _ = closing.wait_for(|c| *c) => {}

@@ -4,11 +4,8 @@
 use super::{may_answer, reach::directly};
 use crate::{limits, org::Org};
 use domain::{Did, RunId, lease::Reached, run::Run};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::watch;
-
-/// How long it is waited at most for a device that answers, until it follows its run: longer than its longest pause between two tries.
-const ORDERS_WAIT: Duration = Duration::from_secs(limits::REMOTE_PAUSE_MAX.as_secs() + 2);
 
 /// By how many calls each run that is executed here for another device is followed now.
 #[derive(Debug, Default)]
@@ -44,7 +41,7 @@ pub(crate) async fn orders_heard(org: &Arc<Org>, run: &Run) {
     if run.requester == org.device || follows(org, &run.id) || !is_there(org, &run.requester).await {
         return;
     }
-    if tokio::time::timeout(ORDERS_WAIT, followed(org, &run.id)).await.is_err() {
+    if tokio::time::timeout(limits::ORDERS_WAIT, followed(org, &run.id)).await.is_err() {
         tracing::warn!(run = %run.id, requester = %run.requester, "the device that asked for a run answers, and does not follow it");
     }
 }
