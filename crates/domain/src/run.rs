@@ -11,7 +11,7 @@ pub use ending::EndAsked;
 pub use reason::Reason;
 pub use runner::{AgentJob, Order, PauseAsked, PlanStep, RunSpec, RunnerEvent, RunnerJob, Tick, Tools, TurnOutcome, Wish};
 pub use saved::{CheckpointDropped, CheckpointGoes, LeftBehind, SavedWork};
-pub use stands::Stands;
+pub use stands::{RunView, Stands};
 
 use crate::{
     AgentName, Did, Hash, LeaseId, Oid, PatchId, ProjectName, RevisionId, RunId, TaskRef, Timestamp,

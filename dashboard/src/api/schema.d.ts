@@ -2945,10 +2945,10 @@ export interface components {
             /** @description Why it is where it is, in words. */
             why: string;
             /** @description Its runs, newest first, whichever device asked for them. */
-            runs: components["schemas"]["Run"][];
+            runs: components["schemas"]["RunView"][];
         };
-        /** @description A run as everybody sees it: projected from events. */
-        Run: {
+        /** @description A run with where it stands. */
+        RunView: {
             /** @description Its id. */
             id: components["schemas"]["RunId"];
             /** @description The class of workload. */
@@ -3125,6 +3125,8 @@ export interface components {
             started_at?: components["schemas"]["Timestamp"] | null;
             /** @description When it ended. */
             ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Where it stands: as its state, or what keeps it from going on there. */
+            stands: components["schemas"]["Stands"];
         };
         /** @description The class of a workload. */
         Class: "agent" | "ci" | "job" | "docs" | "scan" | "service";
@@ -3503,6 +3505,8 @@ export interface components {
             /** @description When. */
             at: components["schemas"]["Timestamp"];
         };
+        /** @description Where a run stands: its state, or what keeps it from going on there. */
+        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen" | "ending";
         Started: {
             /**
              * Format: uint64
@@ -3801,6 +3805,8 @@ export interface components {
             started_at?: components["schemas"]["Timestamp"] | null;
             /** @description When it ended. */
             ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Where it stands: as its state, or what keeps it from going on there. */
+            stands: components["schemas"]["Stands"];
             /** @description Why it is where it is, in words. */
             why?: string | null;
             /** @description From whose journal it is known, where that is another device's. */
@@ -3808,7 +3814,7 @@ export interface components {
             /** @description The other device that executes it, where that is away: as of then its state is known. */
             away?: components["schemas"]["Whose"] | null;
         };
-        /** @description A run as everybody sees it: projected from events. */
+        /** @description A run with where it stands. */
         Shown3: {
             /** @description Its id. */
             id: components["schemas"]["RunId"];
@@ -3986,6 +3992,8 @@ export interface components {
             started_at?: components["schemas"]["Timestamp"] | null;
             /** @description When it ended. */
             ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Where it stands: as its state, or what keeps it from going on there. */
+            stands: components["schemas"]["Stands"];
             /** @description From whose journal it is known, where that is another device's. */
             whose?: components["schemas"]["Whose"] | null;
             /** @description The other device that executes it, where that is away: as of then its state is known. */
@@ -5683,6 +5691,185 @@ export interface components {
             /** @description Money, in the currency of the prices. */
             money: components["schemas"]["Money"];
         };
+        /** @description A run as everybody sees it: projected from events. */
+        Run: {
+            /** @description Its id. */
+            id: components["schemas"]["RunId"];
+            /** @description The class of workload. */
+            class: components["schemas"]["Class"];
+            /** @description Its project. */
+            project: components["schemas"]["ProjectName"];
+            /** @description Its task, for agents' runs. */
+            task?: components["schemas"]["TaskRef"] | null;
+            /** @description Its agent. */
+            agent?: components["schemas"]["AgentName"] | null;
+            /** @description For whom. */
+            member: components["schemas"]["Did"];
+            /** @description Which device asked. */
+            requester: components["schemas"]["Did"];
+            /** @description Which device was asked for, where the person named one; it may be the requester itself. */
+            on?: components["schemas"]["Did"] | null;
+            /** @description Tags that its device must have, beside those of its project. */
+            tags?: {
+                [key: string]: string;
+            };
+            /** @description How important it is. */
+            priority?: components["schemas"]["Priority"];
+            /**
+             * Format: uint32
+             * @description How often its work gave way to more important work before this run took it up again.
+             */
+            gave_way?: number;
+            /** @description The run on whose device it must not be. */
+            apart?: components["schemas"]["ApartFrom"] | null;
+            /**
+             * @description Which device is asked for it, or was asked last while none has it: written before it is asked, so that after a crash the very
+             *     same one is asked again.
+             */
+            asked?: components["schemas"]["Did"] | null;
+            /** @description Devices that refused it, and why: of each the last time, the latest at the end. */
+            refused?: components["schemas"]["Refused"][];
+            /** @description What the device that executes it told last, where that is another: as of then everything here is known. */
+            told?: components["schemas"]["Told"] | null;
+            /** @description Which device executes, once leased. */
+            device?: components["schemas"]["Did"] | null;
+            /** @description Hash of the manifest, once it was made for placing. */
+            manifest?: components["schemas"]["Hash"] | null;
+            /** @description The blob that holds the manifest's signed envelope. */
+            envelope?: components["schemas"]["Hash"] | null;
+            /** @description Where it is. */
+            state: components["schemas"]["RunState"];
+            /** @description Why it is there, where that says something. */
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * @description Whether it is frozen, whoever wanted that; of one that waits, whether it is not placed because a person paused it.
+             * @default false
+             */
+            paused: boolean;
+            /** @description Who paused it, until a person lets it go on: so its work stays paused also where another run goes on with it. */
+            paused_by?: components["schemas"]["Did"] | null;
+            /** @description Commit it began from (agents) or checks (ci); known when it is placed. */
+            base?: components["schemas"]["Oid"] | null;
+            /** @description Hash of the spec it works from. */
+            spec_hash?: components["schemas"]["Hash"] | null;
+            /** @description The run that this goes on from. */
+            continues?: components["schemas"]["RunId"] | null;
+            /** @description The saved work that it begins with; known when it is placed. */
+            from?: components["schemas"]["SavedWork"] | null;
+            /** @description The saved work that it does without, because it could not be had; known when it is placed. */
+            left?: components["schemas"]["LeftBehind"] | null;
+            /**
+             * @description Whether it does the patch's work anew on the present default branch, because merging it met conflicts.
+             * @default false
+             */
+            rebase: boolean;
+            /** @description The run whose work this judges. */
+            subject?: components["schemas"]["RunId"] | null;
+            /**
+             * Format: uint32
+             * @description How often this task was taken up by itself after a loss.
+             * @default 0
+             */
+            attempt: number;
+            /** @description Its lease. */
+            lease?: components["schemas"]["LeaseId"] | null;
+            /** @description The lease ends then, unless its runner is heard of. */
+            lease_until?: components["schemas"]["Timestamp"] | null;
+            /** @description What of its device is reserved for it. */
+            reserved?: components["schemas"]["Resources"] | null;
+            /** @description Why it is to end, where somebody asked for that; it ends once its work is saved. */
+            ending?: components["schemas"]["Reason"] | null;
+            /**
+             * Format: uint32
+             * @description How often it was put back into the queue because something that passes kept it from starting.
+             * @default 0
+             */
+            tries: number;
+            /**
+             * Format: uint32
+             * @description How often it was found without anything that drove it, and taken up.
+             * @default 0
+             */
+            recovered: number;
+            /** @description Its key, once born. */
+            key?: components["schemas"]["Did"] | null;
+            /** @description The blob that holds the delegation of its key. */
+            delegation?: components["schemas"]["Hash"] | null;
+            /** @description The last checkpoint of its worktree. */
+            checkpoint?: components["schemas"]["Oid"] | null;
+            /**
+             * @description The checkpoint of it that lies on the device whose journal tells this: where it was executed; and, as soon as it arrived there,
+             *     where it was asked for.
+             */
+            held?: components["schemas"]["Oid"] | null;
+            /** @description From when on that checkpoint may be removed from this device, where it is a guest's that nobody brings away. */
+            goes?: components["schemas"]["Timestamp"] | null;
+            /** @description The commit that it made. */
+            commit?: components["schemas"]["Oid"] | null;
+            /** @description What was left out of its commit, or is odd there, in words. */
+            notes?: string[];
+            /** @description Files that are in neither commit nor checkpoint: its folder is kept aside. */
+            kept?: components["schemas"]["LeftOut"] | null;
+            /** @description The patch that it opened or continued. */
+            patch?: components["schemas"]["PatchId"] | null;
+            /** @description The revision that it made. */
+            revision?: components["schemas"]["RevisionId"] | null;
+            /**
+             * @description What the counting checks said.
+             * @default []
+             */
+            checks: components["schemas"]["CheckResult"][];
+            /** @description The blob that holds these results as the `ci` run signed them. */
+            checked?: components["schemas"]["Hash"] | null;
+            /**
+             * @description What it used of its model.
+             * @default {
+             *       "calls": 0,
+             *       "input_tokens": 0,
+             *       "cached_tokens": 0,
+             *       "output_tokens": 0
+             *     }
+             */
+            usage: components["schemas"]["Usage"];
+            /**
+             * @description Questions of the engine that wait for a person.
+             * @default []
+             */
+            questions: components["schemas"]["Question"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            questions_more?: number;
+            /** @description Messages of people that the agent did not get, or not yet. */
+            messages?: components["schemas"]["Message"][];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            messages_more?: number;
+            /**
+             * @description What the sandbox stopped.
+             * @default []
+             */
+            violations: string[];
+            /**
+             * Format: uint64
+             * @description How many more there were than are listed.
+             */
+            violations_more?: number;
+            /**
+             * @description Where it was, and since when; oldest first.
+             * @default []
+             */
+            phases: components["schemas"]["Phase"][];
+            /** @description When it was queued. */
+            queued_at: components["schemas"]["Timestamp"];
+            /** @description When it was leased. */
+            started_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it ended. */
+            ended_at?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description For whom a call of a run was made of which the journal says nothing else: at a standby device. */
         ForWhom: {
             /** @description The member, by their key on the device that made the call. */
@@ -6019,8 +6206,6 @@ export interface components {
             /** @description Why it holds its place though nothing of it runs any more, in words; none: it runs. */
             unended?: string | null;
         };
-        /** @description Where a run stands: its state, or what keeps it from going on there. */
-        Stands: "queued" | "placing" | "starting" | "preparing" | "working" | "verifying" | "publishing" | "done" | "failed" | "cancelled" | "evicted" | "lost" | "halted" | "paused" | "frozen" | "ending";
         /** @description What `POST /schedule` answers. */
         Admission: {
             /** @constant */

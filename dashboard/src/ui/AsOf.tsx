@@ -16,7 +16,7 @@ export const useCopies = (): readonly Copy[] => useRead("journal.copies", {}, { 
 
 interface Props {
   known: Known | undefined;
-  /** In a row there is room for the moment alone; the device stands in its tip. */
+  /** In a row there is room for the moment alone; the device, and until when it is waited for, stand in its tip. */
   short?: boolean;
 }
 
@@ -26,11 +26,12 @@ export function AsOf({ known, short }: Props) {
   if (!known) return null;
   const { name } = who(known.device);
   const order = known.halted ? ` A stop order halts ${known.halted}.` : "";
-  const title = `${name} is not reached.${order} ${known.at === null ? "What it did since is not known." : `It told this at ${moment(known.at)}.`}`;
+  const told = known.at === null ? "What it did since is not known" : `It told this at ${moment(known.at)}`;
+  const waits = known.until == null ? "" : `. The run is waited for until ${moment(known.until)}`;
   return (
-    <span className={css.mark} title={title}>
+    <span className={css.mark} title={`${name} is not reached.${order} ${told}${waits}.`}>
       {known.at === null ? "perhaps old" : `as of ${asOf(known.at, now)}`}
-      {short ? <span className="hidden">, {name} not reached</span> : `, ${name} not reached`}
+      {short ? <span className="hidden">{`, ${name} not reached${waits}`}</span> : `, ${name} not reached`}
     </span>
   );
 }

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import type { Schemas } from "../api/call";
 import { read, useMay } from "../api/query";
 import { RunAsOf } from "./AsOf";
+import type { OfRun } from "./asOf";
 import { Badge } from "./Badge";
 import line from "./Line.module.css";
 import css from "./RunRow.module.css";
@@ -12,8 +13,8 @@ import { Ago, Span } from "./Time";
 import ui from "./ui.module.css";
 import { runWord, shortRun } from "./words";
 
-/** From whose journal it is known, where that is said. */
-type Run = Schemas["Run"] & { whose?: Schemas["Whose"] | null };
+/** From whose journal it is known, and whether its device is away, where that is said. */
+type Run = Schemas["RunView"] & Pick<OfRun, "whose" | "away">;
 
 /** `stop`: those that go on can be stopped there. */
 export function RunRows({ runs, stop }: { runs: readonly Run[]; stop?: boolean }) {

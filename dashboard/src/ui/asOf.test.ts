@@ -21,6 +21,12 @@ test("a run that goes on at a device which is away is known as of what that told
   expect(knownOf(run({ told, whose: { device: "c", as_of: 9, reachable: false } }), [])).toEqual({ device: "c", at: 9 });
 });
 
+test("of a run at a device which is away it is known until when it is waited for, where that is said", () => {
+  const away = { device: "b", as_of: 70, reachable: false, until: 90 };
+  expect(knownOf(run({ told, away }), [copy("b", false)])).toEqual({ device: "b", at: 70, until: 90 });
+  expect(knownOf(run({ told, away }), [copy("b", true)])).toBeUndefined();
+});
+
 test("devices that are away come in the order of how old their word is, and this one is never away", () => {
   const here = { ...copy("a", true), here: true };
   expect(away([here, copy("b", false, 9), copy("c", true, 1), copy("d", false)]).map(({ device }) => device)).toEqual(["d", "b"]);

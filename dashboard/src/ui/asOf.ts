@@ -10,6 +10,8 @@ export interface Known {
   at: number | null;
   /** What a stop order halts that cuts it off. */
   halted?: string | null | undefined;
+  /** Until when a run there is waited for. */
+  until?: number | null | undefined;
 }
 
 type Whose = Schemas["Whose"] | null | undefined;
@@ -18,10 +20,15 @@ type Whose = Schemas["Whose"] | null | undefined;
 export const toldBy = (whose: Whose): Known | undefined =>
   whose && !whose.reachable && !whose.removed ? { device: whose.device, at: whose.as_of ?? null, halted: whose.halted } : undefined;
 
-export type OfRun = Pick<Schemas["Run"], "state" | "told"> & { whose?: Whose };
+export type OfRun = Pick<Schemas["Run"], "state" | "told"> & { whose?: Whose; away?: Whose };
 
 /** A run that another device's journal tells of, or that goes on at a device which is not reached. */
 export function knownOf(run: OfRun, copies: readonly Copy[]): Known | undefined {
+  const known = toldOf(run, copies);
+  return known && { ...known, until: run.away?.until };
+}
+
+function toldOf(run: OfRun, copies: readonly Copy[]): Known | undefined {
   const told = run.told;
   if (run.whose || !told || ended(run.state)) return toldBy(run.whose);
   const copy = copies.find(({ device }) => device === told.device);

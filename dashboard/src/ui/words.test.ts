@@ -1,23 +1,27 @@
 import { expect, test } from "vitest";
 import { forPage, priorityWord, runWord, tagsOf, tagsText } from "./words";
 
-const run = { state: "working" as const, paused: true, questions: [] };
+const run = { stands: "working" as const, questions: [] };
 
-test("a run that a stop order halts is halted, not paused, and what its device froze is neither", () => {
-  expect(runWord({ ...run, paused_by: "did:key:z6MkAda" }).text).toBe("Paused");
-  expect(runWord(run).text).toBe("Frozen");
-  expect(runWord({ ...run, reason: { code: "halted", by: "did:key:z6MkAda", what: "the whole org", why: "A leak." } }).text).toBe("Halted");
-});
-
-test("a run whose end could not be written does not look as if it worked", () => {
-  const reason = { code: "end_unwritten" as const, device: "did:key:z6MkBob", message: "The disk is full." };
-  expect(runWord({ ...run, reason }).text).toBe("Ending");
+test("where a run stands is told, and that it asks where an answer helps", () => {
+  const questions = [{ id: "q1", title: "write answer.txt", options: [] }];
+  const words = (["working", "paused", "frozen", "halted", "ending"] as const).map((stands) => [
+    runWord({ ...run, stands }).text,
+    runWord({ ...run, stands, questions }).text,
+  ]);
+  expect(words).toEqual([
+    ["Working", "Asks"],
+    ["Paused", "Asks"],
+    ["Frozen", "Asks"],
+    ["Halted", "Halted"],
+    ["Ending", "Ending"],
+  ]);
 });
 
 test("checks that found something wrong are not done well", () => {
   const check = { name: "test", passed: false, exit_code: 1, duration_ms: 1 } as never;
-  expect(runWord({ state: "done", paused: false, questions: [], class: "ci", checks: [check] }).text).toBe("Checks failed");
-  expect(runWord({ state: "done", paused: false, questions: [], class: "agent", checks: [check] }).text).toBe("Done");
+  expect(runWord({ ...run, stands: "done", class: "ci", checks: [check] }).text).toBe("Checks failed");
+  expect(runWord({ ...run, stands: "done", class: "agent", checks: [check] }).text).toBe("Done");
 });
 
 test("a priority is told where it is not as that of most work", () => {

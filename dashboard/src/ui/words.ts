@@ -38,19 +38,15 @@ const standing: Record<Schemas["Stands"], Word> = {
 
 export const standsWord = (stands: Schemas["Stands"]): Word => standing[stands];
 
-type Worded = Pick<Schemas["Run"], "state" | "paused" | "questions"> &
-  Partial<Pick<Schemas["Run"], "reason" | "class" | "checks" | "paused_by">>;
+type Worded = Pick<Schemas["RunView"], "stands" | "questions"> & Partial<Pick<Schemas["Run"], "class" | "checks">>;
 
 export function runWord(run: Worded): Word {
-  if (run.reason?.code === "halted") return standing.halted;
-  if (run.reason?.code === "end_unwritten") return standing.ending;
-  if (run.questions.length > 0) return { text: "Asks", tone: "warn", live: true };
-  // A person's pause, and not what its device froze for itself.
-  if (run.paused) return run.paused_by || run.state === "queued" ? standing.paused : standing.frozen;
+  // Where no answer helps it is not said that it asks.
+  if (run.questions.length > 0 && run.stands !== "halted" && run.stands !== "ending") return { text: "Asks", tone: "warn", live: true };
   // Its work is done when the checks have run, whatever they say.
-  if (run.class === "ci" && run.state === "done" && run.checks?.some((check) => !check.passed))
+  if (run.class === "ci" && run.stands === "done" && run.checks?.some((check) => !check.passed))
     return { text: "Checks failed", tone: "bad" };
-  return runs[run.state];
+  return standing[run.stands];
 }
 
 export const stateWord = (state: Schemas["RunState"]): Word => runs[state];

@@ -61,6 +61,22 @@ impl From<RunState> for Stands {
     }
 }
 
+/// A run with where it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RunView {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Where it stands: as its state, or what keeps it from going on there.
+    pub stands: Stands,
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        Self { stands: run.stands(), run }
+    }
+}
+
 impl Run {
     /// Where it stands. A stop order comes before a pause: while it is in force the run goes on in no case.
     pub fn stands(&self) -> Stands {
@@ -113,8 +129,8 @@ mod tests {
     #[test]
     fn what_nothing_keeps_stands_where_its_state_says() {
         for state in ["queued", "placing", "starting", "preparing", "working", "verifying", "publishing", "done", "failed", "cancelled"] {
-            let stands = serde_json::to_value(run(state, &Value::Null, false, false).stands()).unwrap_or_default();
-            assert_eq!(stands, json!(state));
+            let told = serde_json::to_value(RunView::from(run(state, &Value::Null, false, false))).unwrap_or_default();
+            assert_eq!((&told["stands"], &told["state"]), (&json!(state), &json!(state)), "both beside each other: {told}");
         }
     }
 }

@@ -43,7 +43,10 @@ async fn an_agent_is_halted_everywhere_and_goes_on_when_the_order_is_lifted() {
     assert_eq!(beat(&two.bob, &run).await, frozen, "nothing of it computes");
     // Lists find it by what they say of it.
     let listed = two.ada.ok(&["run", "list", "--state", "halted"]).await;
-    assert!(listed.as_array().unwrap().iter().any(|listed| listed["id"] == run.as_str()), "{listed:#}");
+    let is_it = |listed: &Value| listed["id"] == run.as_str() && listed["stands"] == "halted";
+    assert!(listed.as_array().unwrap().iter().any(is_it), "{listed:#}");
+    assert_eq!(two.ada.ok(&["run", "show", &run]).await["stands"], "halted");
+    assert_eq!(two.ada.ok(&["task", "show", "T001"]).await["runs"][0]["stands"], "halted");
     assert_eq!(two.ada.ok(&["run", "list", "--state", "working"]).await, json!([]));
     assert_eq!(two.bob.ok(&["pods"]).await[0]["stands"], "halted");
 

@@ -16,7 +16,7 @@ use domain::{
     manifest::Class,
     picture::Whose,
     role::Permission,
-    run::{LeftOut, Message, Reason, Run, Stands, Wish},
+    run::{LeftOut, Message, Reason, Run, RunView, Stands, Wish},
 };
 use forge::{OrgState, RunRepo};
 use schemars::JsonSchema;
@@ -61,7 +61,7 @@ struct List {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     #[serde(flatten)]
-    run: Run,
+    run: RunView,
     /// Why it is where it is, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
@@ -89,7 +89,7 @@ async fn list(context: Context, input: List) -> Result<Vec<Listed>, Problem> {
     };
     let why = |r: &Run| r.why().map(|why| names::within(&state, &why));
     let chosen = runs.into_iter().filter(wanted).take(limit);
-    Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run }).collect())
+    Ok(chosen.map(|Seen { run, whose }| Listed { why: why(&run), away: picture::away(&org, &run), whose, run: run.into() }).collect())
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -175,7 +175,7 @@ pub(crate) fn find_seen(org: &Org, text: &str) -> Result<Seen, Problem> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
     #[serde(flatten)]
-    run: Run,
+    run: RunView,
     /// From whose journal it is known, where that is another device's.
     #[serde(skip_serializing_if = "Option::is_none")]
     whose: Option<Whose>,
@@ -226,7 +226,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let (why, waits_for_a_person) = why(org, &run)?;
         let gone = away.as_ref().map(|away| Ok::<_, Problem>(picture::away_text(&org.state()?, &run, away))).transpose()?;
         let why = why.into_iter().chain(gone).reduce(|why, gone| format!("{why} {gone}"));
-        Ok(Shown { budget, why, waits_for_a_person, away, kept_in, undelivered, whose, run: Run { left, ..run } })
+        Ok(Shown { budget, why, waits_for_a_person, away, kept_in, undelivered, whose, run: Run { left, ..run }.into() })
     };
     org.blocking(tell).await
 }

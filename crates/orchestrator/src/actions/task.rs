@@ -16,7 +16,7 @@ use domain::{
     event::{Body, kind},
     manifest::{Class, Priority},
     role::Permission,
-    run::Run,
+    run::{Run, RunView},
     stop::Stop,
     task::{Claim, Feature, Task, TaskState, TaskView},
 };
@@ -93,7 +93,7 @@ struct Shown {
     /// Why it is where it is, in words.
     why: String,
     /// Its runs, newest first, whichever device asked for them.
-    runs: Vec<Run>,
+    runs: Vec<RunView>,
 }
 
 async fn show(context: Context, input: One) -> Result<Shown, Problem> {
@@ -111,7 +111,7 @@ async fn show(context: Context, input: One) -> Result<Shown, Problem> {
         let state = org.state()?;
         let away = shown.first().and_then(|run| Some(picture::away_text(&state, run, &picture::away(org, run)?)));
         let why = format!("{} {}", why(&board, &view, &shown), away.unwrap_or_default());
-        Ok(Shown { why: names::within(&state, why.trim_end()), view, runs })
+        Ok(Shown { why: names::within(&state, why.trim_end()), view, runs: runs.into_iter().map(RunView::from).collect() })
     };
     context.org()?.blocking(show).await
 }

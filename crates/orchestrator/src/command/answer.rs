@@ -198,14 +198,13 @@ impl CommandItem {
         let by = run.agent.as_ref().map(|a| format!(" by {a}")).unwrap_or_default();
         // In a list each stands on one line.
         let why = run.why().filter(|_| run.state.ended()).map(|why| format!(": {}", why.replace('\n', " "))).unwrap_or_default();
-        let paused = if run.paused { ", paused" } else { "" };
         Self {
             kind: ItemKind::Run,
             id: run.id.to_string(),
             project: Some(run.project.clone()),
             feature: run.task.as_ref().map(|t| t.feature.clone()),
             label: format!("{} · {about}{by}", short_run(run)),
-            detail: plain(&format!("{}{paused}{why}", state(run))),
+            detail: plain(&format!("{}{why}", state(run))),
         }
     }
 
@@ -245,9 +244,9 @@ impl CommandItem {
     }
 }
 
-/// A run's state, in a word.
+/// Where a run stands, in the word that lists have for it.
 pub(super) fn state(run: &Run) -> String {
-    format!("{:?}", run.state).to_lowercase()
+    format!("{:?}", run.stands()).to_lowercase()
 }
 
 /// The end of a run's id: what is told apart at a glance.

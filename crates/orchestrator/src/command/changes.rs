@@ -127,7 +127,7 @@ pub(super) fn steer(asked: &Asked<'_>, action: &'static str, verb: &str, fits: i
     if chosen.is_empty() {
         let where_ = place.map_or_else(String::new, |did| format!(" on {}", asked.world.device_name(&did)));
         let which = match runs.as_slice() {
-            [one] => format!("The run {} is {}{}.", short_run(one), super::answer::state(one), if one.paused { " and paused" } else { "" }),
+            [one] => format!("The run {} is {}.", short_run(one), super::answer::state(one)),
             _ if named == 0 => "Nothing runs now.".into(),
             _ => format!("None of those {named} runs is in a state for it."),
         };

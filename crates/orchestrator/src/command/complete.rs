@@ -120,7 +120,7 @@ fn candidates(world: &World, part: &Part, what: &str) -> Vec<(String, String, &'
     }
 }
 
-fn states(states: &[(&str, &[&str])]) -> Vec<(String, String, &'static str)> {
+fn states<S>(states: &[(&str, &[S])]) -> Vec<(String, String, &'static str)> {
     states.iter().map(|(word, _)| ((*word).to_owned(), "by its state".into(), "word")).collect()
 }
 

@@ -5,6 +5,7 @@ use super::{
     when,
     words::{Word, is_task, near},
 };
+use domain::run::Stands;
 
 /// Stand for what was spoken of last.
 pub(super) const PRONOUNS: [&str; 8] = ["it", "them", "those", "these", "that", "this", "they", "last"];
@@ -17,23 +18,49 @@ const TASK_NOUNS: [&str; 5] = ["task", "tasks", "ones", "runs", "work"];
 const MACHINES: [&str; 6] = ["machine", "machines", "device", "devices", "computer", "computers"];
 const JOINS: [&str; 8] = ["to", "through", "until", "till", "and", "&", "plus", "-"];
 
-/// States of runs: the word, and the states that it stands for.
-pub(super) const RUN_STATES: [(&str, &[&str]); 15] = [
-    ("failed", &["failed", "lost"]),
-    ("failing", &["failed", "lost"]),
-    ("running", &["starting", "preparing", "working", "verifying", "publishing"]),
-    ("working", &["working"]),
-    ("active", &["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"]),
-    ("unfinished", &["queued", "placing", "starting", "preparing", "working", "verifying", "publishing"]),
-    ("queued", &["queued", "placing"]),
-    ("waiting", &["queued", "placing"]),
-    ("finished", &["done"]),
-    ("done", &["done"]),
-    ("successful", &["done"]),
-    ("stopped", &["cancelled"]),
-    ("cancelled", &["cancelled"]),
-    ("evicted", &["evicted"]),
-    ("lost", &["lost"]),
+/// Where runs stand that have not ended: first those that wait for a device.
+const LIVE: &[Stands] = &[
+    Stands::Queued,
+    Stands::Placing,
+    Stands::Starting,
+    Stands::Preparing,
+    Stands::Working,
+    Stands::Verifying,
+    Stands::Publishing,
+    Stands::Halted,
+    Stands::Paused,
+    Stands::Frozen,
+    Stands::Ending,
+];
+const WAIT: &[Stands] = LIVE.split_at(2).0;
+const BEGUN: &[Stands] = LIVE.split_at(2).1;
+/// Where runs stand: the word, and what it means. Each word that lists show is one.
+pub(super) const RUN_STATES: [(&str, &[Stands]); 25] = [
+    ("failed", &[Stands::Failed, Stands::Lost]),
+    ("failing", &[Stands::Failed, Stands::Lost]),
+    ("running", BEGUN),
+    ("starting", &[Stands::Starting]),
+    ("preparing", &[Stands::Preparing]),
+    ("working", &[Stands::Working]),
+    ("verifying", &[Stands::Verifying]),
+    ("publishing", &[Stands::Publishing]),
+    ("halted", &[Stands::Halted]),
+    ("paused", &[Stands::Paused]),
+    ("frozen", &[Stands::Frozen]),
+    ("ending", &[Stands::Ending]),
+    ("active", LIVE),
+    ("unfinished", LIVE),
+    ("queued", WAIT),
+    ("placing", &[Stands::Placing]),
+    ("waiting", WAIT),
+    ("pending", WAIT),
+    ("finished", &[Stands::Done]),
+    ("done", &[Stands::Done]),
+    ("successful", &[Stands::Done]),
+    ("stopped", &[Stands::Cancelled]),
+    ("cancelled", &[Stands::Cancelled]),
+    ("evicted", &[Stands::Evicted]),
+    ("lost", &[Stands::Lost]),
 ];
 /// States of patches.
 pub(super) const PATCH_STATES: [(&str, &[&str]); 6] = [
@@ -227,16 +254,13 @@ fn place(words: &[Word], at: usize) -> Vec<usize> {
     vec![at + 1]
 }
 
-fn state(words: &[Word], at: usize, states: &[(&str, &[&str])]) -> Vec<usize> {
+fn state<S>(words: &[Word], at: usize, states: &[(&str, &[S])]) -> Vec<usize> {
     let known: Vec<&str> = states.iter().map(|(word, _)| *word).collect();
     words.get(at).filter(|w| near(&known, &w.low).is_some()).map(|_| at + 1).into_iter().collect()
 }
 
 /// The states that a word stands for.
-pub(super) fn states_of(
-    low: &str,
-    states: &'static [(&'static str, &'static [&'static str])],
-) -> Option<(&'static str, &'static [&'static str])> {
+pub(super) fn states_of<S: 'static>(low: &str, states: &'static [(&'static str, &'static [S])]) -> Option<(&'static str, &'static [S])> {
     let exact = states.iter().find(|(word, _)| *word == low);
     exact.or_else(|| states.iter().find(|(word, _)| near(&[word], low).is_some())).copied()
 }

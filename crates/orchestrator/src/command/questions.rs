@@ -79,7 +79,7 @@ fn about_run(run: &Run) -> Planned {
     let item = CommandItem::run(run);
     let why = run.why().map(|why| format!(" {why}")).unwrap_or_default();
     let asks: String = run.questions.iter().map(|q| format!("\nIt asks: {}", domain::shown(&q.title))).collect();
-    let text = format!("The run {} is {}{}.{why}{asks}", item.label, state(run), if run.paused { " and paused" } else { "" });
+    let text = format!("The run {} is {}.{why}{asks}", item.label, state(run));
     Plan::tells(format!("Where the run {} stands, and why.", short_run(run)), "run.show", text, vec![item])
 }
 
@@ -119,10 +119,8 @@ fn told_runs(asked: &Asked<'_>, word: Option<&str>) -> Planned {
     let wanted = word.and_then(|w| states_of(w, &RUN_STATES));
     let since = asked.moment();
     let agent = asked.agent()?;
-    let paused = word == Some("paused");
     let fits = |r: &&Run| {
-        wanted.is_none_or(|(_, states)| states.contains(&state(r).as_str()))
-            && (!paused || r.paused)
+        wanted.is_none_or(|(_, states)| states.contains(&r.stands()))
             && since.is_none_or(|since| moment_of(r) >= since)
             && agent.as_ref().is_none_or(|a| r.agent.as_ref() == Some(a))
     };

@@ -1,6 +1,6 @@
 // Home: what waits for me, what runs, what room there is.
 import { Link } from "@tanstack/react-router";
-import type { Schemas } from "../../api/call";
+import type { Output } from "../../api/call";
 import { useRead } from "../../api/query";
 import { Away } from "../../ui/AsOf";
 import { Capacity } from "../../ui/Capacity";
@@ -49,7 +49,7 @@ export default function Home() {
   );
 }
 
-function Runs({ runs }: { runs: Schemas["Run"][] }) {
+function Runs({ runs }: { runs: Output<"run.list"> }) {
   const all = [...runs].sort((a, b) => lastAt(b) - lastAt(a));
   const going = all.filter((r) => !ended(r.state));
   const lately = all.filter((r) => ended(r.state)).slice(0, LATELY);

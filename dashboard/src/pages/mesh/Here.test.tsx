@@ -8,10 +8,12 @@ import { Tailnet } from "./Tailnet";
 vi.mock("@tanstack/react-router", () => ({ Link: ({ children }: { children: unknown }) => <a href="/">{children as string}</a> }));
 
 let permissions: string[];
+let pods: object[];
 let tailnet: object;
 
 beforeEach(() => {
   permissions = ["manage_device"];
+  pods = ["01AAAAAA11", "01BBBBBB22"].map((run) => ({ ...pod, run }));
   tailnet = { managed: false, nodes: [], opened: [] };
 });
 
@@ -19,10 +21,7 @@ const pod = { class: "agent", state: "working", stands: "working", paused: false
 program(() => ({
   "session/show": { permissions },
   "tailnet/status": tailnet,
-  "device/pods": [
-    { ...pod, run: "01AAAAAA11" },
-    { ...pod, run: "01BBBBBB22" },
-  ],
+  "device/pods": pods,
 }));
 
 const show = () =>
@@ -44,6 +43,15 @@ test("one run is evicted with a reason, or all of them, after a question", async
   await user.click(screen.getByRole("button", { name: "Evict all" }));
   await user.click(screen.getByRole("button", { name: "Evict" }));
   await waitFor(() => expect(sent.at(-1)).toEqual(["/api/v1/device/evict", { run: null, reason: null }]));
+});
+
+test("of a run whose end could not be written it is said why it holds its place", async () => {
+  const unended = "Nothing of it runs any more on box. The disk is full. That is tried again, and it holds its place until then.";
+  pods = [pods[0] ?? {}, { ...pod, run: "01BBBBBB22", stands: "ending", unended }];
+  show();
+  const [goes, ends] = await screen.findAllByRole("link");
+  expect(goes?.textContent).toMatch(/^Working.*agent$/);
+  expect(ends?.textContent).toMatch(/^Ending.*The disk is full\..*until then\.$/);
 });
 
 test("who may not gets no button, and an org without a tailnet says nothing of one", async () => {

@@ -4,17 +4,21 @@ import { useState } from "react";
 import type { Output } from "../../api/call";
 import { useMay, useRead } from "../../api/query";
 import { Badge } from "../../ui/Badge";
+import { Coded } from "../../ui/Coded";
 import { ActForm, Field, Opens } from "../../ui/Form";
 import { Section } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/State";
 import ui from "../../ui/ui.module.css";
-import { shortRun, standsWord } from "../../ui/words";
+import { forPage, shortRun, standsWord } from "../../ui/words";
 import css from "./Mesh.module.css";
 
 type Pod = Output<"device.pods">[number];
 
+/** How often it is looked: of an end that could not be written no event tells. */
+const LOOK_EVERY_MS = 10_000;
+
 export function Here() {
-  const pods = useRead("device.pods", {});
+  const pods = useRead("device.pods", {}, { refetchOnMount: "always", refetchInterval: LOOK_EVERY_MS });
   const may = useMay("device.evict");
   const count = pods.data?.length ?? 0;
   const all = may && count > 1 && <Evict name="Evict all" title="Evict all that runs here?" />;
@@ -46,6 +50,11 @@ function Pods({ pods, may }: { pods: Pod[]; may: boolean }) {
             <Badge word={standsWord(pod.stands)} />
             <span>run {shortRun(pod.run)}</span>
             <span className="muted">{pod.class}</span>
+            {pod.unended && (
+              <span className={`${css.unended} muted`}>
+                <Coded text={forPage(pod.unended)} />
+              </span>
+            )}
           </Link>
           {may && <Evict name={`Evict ${shortRun(pod.run)}`} title={`Evict run ${shortRun(pod.run)}?`} run={pod.run} />}
         </div>

@@ -5,7 +5,7 @@ export type Patch = Output<"patch.list">[number];
 export type Shown = Output<"patch.show">;
 export type Revision = Schemas["Revision"];
 export type Review = Schemas["Review"];
-export type Run = Schemas["Run"];
+export type Run = Schemas["RunView"];
 
 /** What a dialog needs in which a patch is judged. */
 export interface Judged {

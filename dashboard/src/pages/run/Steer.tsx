@@ -18,8 +18,8 @@ export function Steer({ run }: { run: ShownRun }) {
   return (
     <>
       {(run.state === "working" || (run.state === "queued" && run.paused)) &&
-        run.reason?.code !== "end_unwritten" &&
-        (run.reason?.code !== "halted" || run.paused_by) &&
+        run.stands !== "ending" &&
+        (run.stands !== "halted" || run.paused_by) &&
         (run.paused ? (
           <Button busy={resume.isPending} onClick={() => resume.mutate(which)}>
             <Play size={14} aria-hidden /> Resume

@@ -3,6 +3,7 @@
 use super::world::{PATCH_ACCEPTED, PATCH_OPEN, RUN_ASKING, RUN_DONE, RUN_FAILED, RUN_PAUSED, RUN_WORKING, did, drafts, plan, told, world};
 use crate::command::{
     answer::{CommandItem, ItemKind},
+    extent::{RUN_STATES, states_of},
     memory::Memory,
     propose::propose,
     sentences,
@@ -12,6 +13,7 @@ use domain::{
     gate::PatchStanding,
     lend::Click,
     manifest::{Apart, Priority},
+    run::Stands,
 };
 use serde_json::json;
 
@@ -321,6 +323,10 @@ fn questions_are_answered() {
         ),
         ("show failed runs since yesterday", "1 failed run since 2026-05-05 00:00. FAX004"),
         ("show failed runs", "1 failed run. FAX004"),
+        ("show me frozen runs", "1 frozen run. PAS003"),
+        ("which runs are paused", "No paused runs."),
+        ("list working runs", "2 working runs. WRK001,ASK002"),
+        ("show running runs", "3 running runs. WRK001,ASK002,PAS003"),
         ("why did the run fail?", "1 failed run. FAX004"),
         ("list the failing runs of today", "No failing runs since 2026-05-06 00:00."),
         ("what failed in the last 2 days?", "1 failed run since 2026-05-04 14:30. FAX004"),
@@ -343,6 +349,16 @@ fn questions_are_answered() {
         ("show patch 1a2b", "patch.show patch=1a2b"),
         ("show T004", "task.show feature=001-login task=T004"),
     ]);
+}
+
+#[test]
+fn each_word_that_lists_show_of_a_run_is_known() {
+    let schema = schemars::schema_for!(Stands);
+    for shown in schema.get("oneOf").unwrap().as_array().unwrap() {
+        let (word, stands): (&str, Stands) = (shown["const"].as_str().unwrap(), serde_json::from_value(shown["const"].clone()).unwrap());
+        let found = states_of(word, &RUN_STATES);
+        assert!(found.is_some_and(|(said, meant)| said == word && meant.contains(&stands)), "{word}: {found:?}");
+    }
 }
 
 #[test]
