@@ -14,6 +14,7 @@ mod handed;
 pub(crate) mod kept;
 mod lease;
 mod messages;
+mod outlasted;
 mod prepare;
 mod publish;
 pub(crate) mod reconcile;
