@@ -146,8 +146,7 @@ pub(crate) fn tells(org: &Org, id: &RunId, revision: &Revision) -> Result<bool, 
 pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
     let device = run.device.as_ref().filter(|_| run.state.holds_slot())?;
     let away = whose(org, device).filter(|whose| !whose.reachable)?;
-    // Whoever refuses what is halted is there, and no run is given up for that.
-    let until = remote::waited_until(org, &run.id).filter(|_| away.halted.is_none() && run.requester == org.device);
+    let until = remote::waited_until(org, &run.id, away.halted.is_some()).filter(|_| run.requester == org.device);
     Some(Whose { until, ..away })
 }
 
