@@ -294,9 +294,11 @@ fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, P
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
     let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
+    let before = latest.as_ref().filter(|run| run.state.waits()).and_then(|run| run.continues.as_ref());
+    let saved = before.map(|id| find(org, id)).transpose()?.flatten().is_some_and(|seen| seen.run.checkpoint.is_some());
     let (removed, claim) = (is_removed(org, journal), as_far_as_it_may(org, claim)?);
     let claim = if removed { as_radicle_shows(org, claim) } else { claim };
-    Ok(ClaimIn { journal: journal.clone(), claim, latest, removed })
+    Ok(ClaimIn { journal: journal.clone(), claim, latest, saved, removed })
 }
 
 /// A claim without what its device may not write: it takes a task over only where a member who has a key on it may.
