@@ -64,6 +64,8 @@ pub struct ClaimIn {
     pub claim: Claim,
     /// Its latest run.
     pub latest: Option<Run>,
+    /// Whether that waits, and goes on from saved work.
+    pub saved: bool,
     /// Whether its device was removed from the org: it keeps nobody from the task any more, and what it brought stays.
     pub removed: bool,
 }
@@ -351,7 +353,7 @@ mod tests {
         });
         let mut claim: Claim = serde_json::from_value(claim).unwrap();
         change(&mut claim);
-        ClaimIn { journal: did(journal), claim, latest: Some(run), removed: false }
+        ClaimIn { journal: did(journal), claim, latest: Some(run), saved: false, removed: false }
     }
 
     #[test]

@@ -193,6 +193,9 @@ pub(crate) const REMOTE_PAUSES: Pauses = Pauses::new(REMOTE_PAUSE, REMOTE_PAUSE_
 pub(crate) const CATCH_UP_WAIT: Duration = Duration::from_secs(5);
 /// How long a device that answers is waited for at most, until it follows its run: longer than its longest pause between two tries.
 pub(crate) const ORDERS_WAIT: Duration = Duration::from_secs(REMOTE_PAUSE_MAX.as_secs() + 2);
+/// After how long a sleep of this machine a call from before says nothing any more, in milliseconds: whoever made it has given it up by
+/// then, and calls anew; here it may look whole for a while yet.
+pub(crate) const SLEPT_MS: u64 = 10_000;
 /// How many runs of checks on the work of one run its executor may tell of.
 pub(crate) const TOLD_CHECKS_MAX: usize = 64;
 /// How often the executor of a run says that it is there, when there is nothing to tell.

@@ -146,8 +146,7 @@ pub(crate) fn tells(org: &Org, id: &RunId, revision: &Revision) -> Result<bool, 
 pub(crate) fn away(org: &Org, run: &Run) -> Option<Whose> {
     let device = run.device.as_ref().filter(|_| run.state.holds_slot())?;
     let away = whose(org, device).filter(|whose| !whose.reachable)?;
-    // Whoever refuses what is halted is there, and no run is given up for that.
-    let until = remote::waited_until(org, &run.id).filter(|_| away.halted.is_none() && run.requester == org.device);
+    let until = remote::waited_until(org, &run.id, away.halted.is_some()).filter(|_| run.requester == org.device);
     Some(Whose { until, ..away })
 }
 
@@ -295,9 +294,11 @@ fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, P
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
     let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
+    let before = latest.as_ref().filter(|run| run.state.waits()).and_then(|run| run.continues.as_ref());
+    let saved = before.map(|id| find(org, id)).transpose()?.flatten().is_some_and(|seen| seen.run.checkpoint.is_some());
     let (removed, claim) = (is_removed(org, journal), as_far_as_it_may(org, claim)?);
     let claim = if removed { as_radicle_shows(org, claim) } else { claim };
-    Ok(ClaimIn { journal: journal.clone(), claim, latest, removed })
+    Ok(ClaimIn { journal: journal.clone(), claim, latest, saved, removed })
 }
 
 /// A claim without what its device may not write: it takes a task over only where a member who has a key on it may.

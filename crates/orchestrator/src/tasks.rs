@@ -316,7 +316,7 @@ fn claimed(org: &Org, at: &TaskRef, others: Option<&Claims>) -> Result<(Option<C
     }
     let Some(claim) = org.store.get::<Claim>(kind::CLAIM, &at.to_string())? else { return Ok((None, vec![])) };
     let latest = claim.runs.last().map(|run| org.store.get::<Run>(kind::RUN, run.as_str())).transpose()?.flatten();
-    Ok((Some(ClaimIn { journal: org.device.clone(), claim, latest, removed: false }), vec![]))
+    Ok((Some(ClaimIn { journal: org.device.clone(), claim, latest, saved: false, removed: false }), vec![]))
 }
 
 #[cfg(test)]

@@ -20,12 +20,13 @@ pub fn in_the_way(own: Option<&ClaimIn>, other: &ClaimIn) -> bool {
 }
 
 /// The device at which the task of a run that waits here goes on, so that the run does not begin: a run there has begun and is not over, or
-/// the patch there is open, and this device did not take the task over. What waits there too keeps nobody: each would wait for the other;
-/// but the next revision of a patch, which waits for nobody else's, does.
+/// the patch there is open, and this device did not take the task over. What waits there too keeps nobody: each would wait for the other.
+/// But the next revision of a patch does, which waits for nobody else's; and what goes on from saved work, where this device has none.
 pub fn begun_elsewhere<'c>(here: &Did, claims: &'c [ClaimIn]) -> Option<&'c Did> {
     let own = claims.iter().find(|claim| claim.journal == *here && claim.counts());
     let others = claims.iter().filter(|other| other.journal != *here && other.counts() && other.holds());
-    let begun = |other: &ClaimIn| other.latest.as_ref().is_none_or(|run| !run.state.waits() || run.patch.is_some());
+    let first = |other: &ClaimIn| other.saved && own.is_none_or(|own| !own.saved);
+    let begun = |other: &ClaimIn| first(other) || other.latest.as_ref().is_none_or(|run| !run.state.waits() || run.patch.is_some());
     let free = |other: &ClaimIn| own.is_some_and(|own| other.taken_over_by(own));
     others.filter(|other| begun(other) && !free(other)).map(|other| &other.journal).min()
 }
@@ -55,7 +56,7 @@ mod tests {
         });
         let (run, claim): (Run, Claim) = (serde_json::from_value(run).unwrap(), serde_json::from_value(claim).unwrap());
         let patch = patch.then(|| "a".repeat(40).parse().unwrap());
-        ClaimIn { journal: did(owner), claim: Claim { patch, ..claim }, latest: Some(run), removed: false }
+        ClaimIn { journal: did(owner), claim: Claim { patch, ..claim }, latest: Some(run), saved: false, removed: false }
     }
 
     #[test]
@@ -78,6 +79,10 @@ mod tests {
         assert_eq!(with(revises), Some(did('b')), "its patch is open while the next revision waits");
         assert_eq!(with(|other| other.removed = true), None);
         assert_eq!(with(|other| other.journal = did('c')), None, "a claim is what its owner says");
+        let saved = |claim: ClaimIn| ClaimIn { saved: true, ..claim };
+        assert_eq!(at(saved(claim('b', "queued", false))), Some(did('b')), "what was done there goes first");
+        let both = [saved(own.clone()), saved(claim('b', "queued", false))];
+        assert_eq!(begun_elsewhere(&did('a'), &both), None, "each would wait for the other");
         let mut over = own.clone();
         (over.claim.over, over.claim.turn) = (vec![did('b')], 1);
         assert_eq!(begun_elsewhere(&did('a'), &[over, claim('b', "working", false)]), None, "it was taken over here");

@@ -223,7 +223,7 @@ impl Reason {
                 format!("It is frozen, its work is saved, and it waits for the gateway of {device}, which cannot be reached now.")
             }
             Self::ClaimedElsewhere { by } => format!(
-                "Its task goes on at {by}: a run there has begun, or a patch is open. It begins where that comes to nothing, or once the task is taken over: meshwork task takeover."
+                "Its task goes on at {by}: work at it has begun there, or a patch is open. It begins where that comes to nothing, or once the task is taken over: meshwork task takeover."
             ),
             Self::Paused { by } => {
                 format!("Paused by {by}. Its work left its device since, and goes on when a person says so: meshwork run resume.")

@@ -220,5 +220,5 @@ impl Device {
 fn claim(journal: &Did, known: &Known, task: &str) -> Option<ClaimIn> {
     let claim: Claim = known.get(kind::CLAIM, task)?;
     let latest = claim.runs.last().and_then(|id| known.get(kind::RUN, id.as_str()));
-    Some(ClaimIn { journal: journal.clone(), claim, latest, removed: false })
+    Some(ClaimIn { journal: journal.clone(), claim, latest, saved: false, removed: false })
 }

@@ -2,7 +2,7 @@
 //! is being started and prepared this device itself holds it. A guest from which nobody takes anything is ended, because the device that
 //! asked for it was removed from the org, or this one was.
 
-use super::ask_to_end;
+use super::{ask_to_end, outlasted};
 use crate::{clock, fault, org::Org};
 use domain::{
     Did, Timestamp,
@@ -18,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 /// Looks after the leases of these runs.
 pub(crate) async fn look_after(org: &Arc<Org>, active: &[Run]) {
     let (now, lease_ms) = (clock::now(), fault::lease_ms());
+    outlasted::send_away(org, active, now).await;
     let state = org.remote.org();
     for run in active.iter().filter(|r| r.state.holds_slot() && r.device.as_ref() == Some(&org.device)) {
         if let Some(reason) = of_nobody(&state, &org.device, run) {

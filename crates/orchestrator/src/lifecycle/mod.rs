@@ -14,6 +14,7 @@ mod handed;
 pub(crate) mod kept;
 mod lease;
 mod messages;
+mod outlasted;
 mod prepare;
 mod publish;
 pub(crate) mod reconcile;
@@ -251,22 +252,27 @@ impl Drive {
         completed(&ended)?;
         let run = self.run()?;
         if run.state < RunState::Publishing {
-            // A person may have stopped it while this device was away.
-            let heard = async {
-                remote::orders_heard(&self.org, &run).await;
-                Ok(())
-            };
-            self.or_asked(heard).await?;
-            self.unless_asked()?;
+            self.hear_orders(&run).await?;
             self.becomes(RunState::Verifying).await?;
         }
         let commit = self.commit().await?;
         if self.run()?.state < RunState::Publishing {
             self.verify(&commit).await?;
             self.unless_halted().await?;
+            self.hear_orders(&run).await?;
             self.begin_publishing().await?;
         }
         self.publish(commit).await
+    }
+
+    /// Hears what is wanted of it: a person may have stopped it while this device was away, or slept.
+    async fn hear_orders(&self, run: &Run) -> Result<(), Over> {
+        let heard = async {
+            remote::orders_heard(&self.org, run).await;
+            Ok(())
+        };
+        self.or_asked(heard).await?;
+        self.unless_asked()
     }
 }
 

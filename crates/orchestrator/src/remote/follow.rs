@@ -37,11 +37,13 @@ pub(super) struct Followed {
     heard_at: Timestamp,
     /// That nothing of it runs any more there, and why its end could not be written yet, as its device says.
     unended: Option<String>,
+    /// Whether it did not answer when it was looked for last.
+    silent: bool,
 }
 
 impl Followed {
     fn since(heard_at: Timestamp) -> Self {
-        Self { heard_at, unended: None }
+        Self { heard_at, unended: None, silent: false }
     }
 }
 
@@ -138,7 +140,14 @@ async fn until_ended(org: &Arc<Org>, id: &RunId, device: &Did, first: u64) {
 /// Notes when the device of a run elsewhere was heard of last, for people.
 fn note_heard(org: &Org, id: &RunId, at: Timestamp) {
     if let Some(followed) = lock(&org.remote.following).get_mut(id) {
-        followed.heard_at = at;
+        (followed.heard_at, followed.silent) = (at, false);
+    }
+}
+
+/// Notes that the device of a run elsewhere was looked for, and did not answer.
+fn note_silent(org: &Org, id: &RunId) {
+    if let Some(followed) = lock(&org.remote.following).get_mut(id) {
+        followed.silent = true;
     }
 }
 
@@ -154,9 +163,12 @@ pub(crate) fn unended(org: &Org, id: &RunId) -> Option<String> {
     lock(&org.remote.following).get(id)?.unended.clone()
 }
 
-/// About when a run elsewhere is given up, unless its device is heard of before; none: it is not followed.
-pub(crate) fn waited_until(org: &Org, id: &RunId) -> Option<Timestamp> {
-    Some(lock(&org.remote.following).get(id)?.heard_at.plus_ms(crate::fault::lease_ms()))
+/// About when a run elsewhere is given up, unless its device is heard of before; none: it is not followed. Whoever refuses what is `halted`
+/// is there, and no run is given up for that: so then only where its device does not answer.
+pub(crate) fn waited_until(org: &Org, id: &RunId, halted: bool) -> Option<Timestamp> {
+    let following = lock(&org.remote.following);
+    let followed = following.get(id).filter(|followed| followed.silent || !halted)?;
+    Some(followed.heard_at.plus_ms(crate::fault::lease_ms()))
 }
 
 /// What the journal says, however often that cannot be read before: nobody else follows the run.
@@ -348,8 +360,9 @@ async fn broke(org: &Arc<Org>, id: &RunId, device: &Did, clock: &Clock, followin
     }
     let now_ms = clock.now_ms();
     let reached = directly(org, device).await;
-    if reached == Reached::Yes {
-        note_heard(org, id, clock::now());
+    match reached {
+        Reached::Yes => note_heard(org, id, clock::now()),
+        Reached::No => note_silent(org, id),
     }
     following.broke(now_ms, crate::fault::lease_ms(), reached)
 }
@@ -395,12 +408,16 @@ mod tests {
         let opened = fixtures::Opened::new().await;
         let (org, id) = (&opened.org, crate::clock::run_id());
         note_heard(org, &id, Timestamp(1_000));
-        assert_eq!(waited_until(org, &id), None, "it is not followed");
+        assert_eq!(waited_until(org, &id, false), None, "it is not followed");
         lock(&org.remote.following).insert(id.clone(), Followed::since(Timestamp(1_000)));
-        let first = waited_until(org, &id);
+        let first = waited_until(org, &id, false);
         assert_eq!(first, Some(Timestamp(1_000).plus_ms(crate::fault::lease_ms())));
         note_heard(org, &id, Timestamp(5_000));
-        assert_eq!(waited_until(org, &id), first.map(|first| first.plus_ms(4_000)));
+        let until = waited_until(org, &id, false);
+        assert_eq!(until, first.map(|first| first.plus_ms(4_000)));
+        assert_eq!(waited_until(org, &id, true), None, "it is halted, and answers");
+        note_silent(org, &id);
+        assert_eq!(waited_until(org, &id, true), until, "it is halted, and switched off");
         note_unended(org, &id, "The disk is full.");
         note_heard(org, &id, Timestamp(6_000));
         assert_eq!(unended(org, &id).as_deref(), Some("The disk is full."));

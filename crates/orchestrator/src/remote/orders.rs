@@ -2,14 +2,36 @@
 //! away it tells before it asks for the run's facts (`follow`): so where it follows the run, what it ordered is here.
 
 use super::{may_answer, reach::directly};
-use crate::{limits, org::Org};
-use domain::{Did, RunId, lease::Reached, run::Run};
-use std::{collections::BTreeMap, sync::Arc};
+use crate::{clock, limits, org::Org};
+use domain::{Did, RunId, Timestamp, lease::Reached, run::Run, time::millis};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
-/// By how many calls each run that is executed here for another device is followed now.
+/// By how many calls each run that is executed here for another device is followed now, and when the latest of them began.
 #[derive(Debug, Default)]
-pub(super) struct Followed(watch::Sender<BTreeMap<RunId, u32>>);
+pub(super) struct Followed(watch::Sender<Calls>);
+
+type Calls = BTreeMap<RunId, (u32, Moment)>;
+
+/// A moment, by both clocks: only one of them goes on while the machine sleeps.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    awake: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { awake: Instant::now(), wall: clock::now() }
+    }
+
+    /// How long the machine slept since, in milliseconds. A clock that was set forward looks the same.
+    fn slept_ms(self) -> u64 {
+        let now = Self::now();
+        let passed_ms = u64::try_from(now.wall.0.saturating_sub(self.wall.0)).unwrap_or(0);
+        passed_ms.saturating_sub(millis(now.awake.duration_since(self.awake)))
+    }
+}
 
 /// One such call, until it is dropped.
 pub(super) struct Follows {
@@ -19,7 +41,11 @@ pub(super) struct Follows {
 
 impl Follows {
     pub(super) fn begin(org: &Arc<Org>, run: &RunId) -> Self {
-        org.remote.followed.0.send_modify(|all| *all.entry(run.clone()).or_default() += 1);
+        let now = Moment::now();
+        org.remote.followed.0.send_modify(|all| {
+            let (calls, latest) = all.entry(run.clone()).or_insert((0, now));
+            (*calls, *latest) = (*calls + 1, now);
+        });
         Self { org: org.clone(), run: run.clone() }
     }
 }
@@ -27,10 +53,10 @@ impl Follows {
 impl Drop for Follows {
     fn drop(&mut self) {
         self.org.remote.followed.0.send_modify(|all| {
-            if let Some(calls) = all.get_mut(&self.run) {
+            if let Some((calls, _)) = all.get_mut(&self.run) {
                 *calls -= 1;
             }
-            all.retain(|_, calls| *calls > 0);
+            all.retain(|_, (calls, _)| *calls > 0);
         });
     }
 }
@@ -53,14 +79,19 @@ async fn is_there(org: &Arc<Org>, device: &Did) -> bool {
 }
 
 fn follows(org: &Org, run: &RunId) -> bool {
-    org.remote.followed.0.borrow().contains_key(run)
+    hears(&org.remote.followed.0.borrow(), run)
+}
+
+/// Whether a call follows the run that was not made before the machine slept.
+fn hears(all: &Calls, run: &RunId) -> bool {
+    all.get(run).is_some_and(|(_, latest)| latest.slept_ms() < limits::SLEPT_MS)
 }
 
 /// Returns once the run is followed.
 async fn followed(org: &Org, run: &RunId) {
     let mut all = org.remote.followed.0.subscribe();
     // Its sender is not dropped before this.
-    let _ = all.wait_for(|all| all.contains_key(run)).await;
+    let _ = all.wait_for(|all| hears(all, run)).await;
 }
 
 #[cfg(test)]
@@ -69,11 +100,10 @@ mod tests {
     use super::*;
     use crate::{
         admission::new_run,
-        clock,
         fixtures::{Opened, did},
         remote::facts,
     };
-    use domain::{Timestamp, manifest::Class};
+    use domain::manifest::Class;
     use futures::FutureExt;
 
     #[tokio::test]
@@ -96,5 +126,20 @@ mod tests {
         assert!(follows(org, &id), "a connection that broke may end after the next was made");
         drop(second);
         assert!(!follows(org, &id));
+    }
+
+    #[tokio::test]
+    async fn a_call_from_before_the_machine_slept_says_nothing_of_what_was_ordered_since() {
+        let opened = Opened::new().await;
+        let (org, id) = (&opened.org, clock::run_id());
+        let _before = Follows::begin(org, &id);
+        assert!(follows(org, &id));
+        org.remote.followed.0.send_modify(|all| {
+            let (_, latest) = all.get_mut(&id).unwrap();
+            latest.wall = Timestamp(latest.wall.0 - 60_000);
+        });
+        assert!(!follows(org, &id) && followed(org, &id).now_or_never().is_none(), "it slept for a minute");
+        let _since = Follows::begin(org, &id);
+        assert!(follows(org, &id) && followed(org, &id).now_or_never().is_some());
     }
 }
