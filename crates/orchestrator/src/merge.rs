@@ -1,6 +1,6 @@
 //! Merging: the gate is judged on the result of the merge, with ticks applied anew; then the member's key moves the
 //! branch, or that of the device which is the project's gate; of three gates two must sign (`remote/cosign.rs`). A conflict starts a
-//! run that does the work anew on the present branch.
+//! run that does the work anew on the present branch: on the device that asked for the work, and on no other.
 
 use crate::{
     actions::{
@@ -18,7 +18,7 @@ use crate::{
     trace,
 };
 use domain::{
-    Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
+    Did, Kind, Oid, PatchId, Problem, RevisionId, RunId, TaskRef,
     actor::Actor,
     event::Body,
     gate::{self, Missing},
@@ -109,9 +109,7 @@ pub async fn merge(
     let (commit, revision) = match result {
         MergeResult::AlreadyMerged => return Err(already(org, project, patch.id).await),
         MergeResult::Conflict { paths, .. } => {
-            // Work that another device asks for is made anew there.
-            let made_by = author.run().filter(|_| actor.did == org.member);
-            return rebase(org, actor, &board, &patch, made_by, paths).await;
+            return rebase(org, actor, &board, &patch, &author, paths).await;
         }
         MergeResult::Ready { commit, revision, .. } => (commit, revision),
     };
@@ -300,20 +298,24 @@ fn missing(
 
 /// Checks the result of the merge in a fresh sandbox.
 async fn check(org: &Arc<Org>, board: &Board, made_by: Option<&Run>, commit: &Oid) -> Result<Vec<CheckResult>, Problem> {
-    // A fast-forward's result is the very commit that was checked, by definitions that are no older than its base.
-    // What another device says that its checks said is that device's word: here they are made anew.
-    let known = made_by.filter(|r| r.commit.as_ref() == Some(commit) && r.checks.iter().all(|c| c.passed));
-    let known = known.filter(|r| r.told.is_none() && r.device.as_ref() == Some(&org.device)).map(|r| r.checks.clone());
-    let subject = made_by.map(|r| &r.id);
-    if let Some(checks) = known {
-        return Ok(checks);
+    if let Some(checks) = made_by.and_then(|run| checked_here(run, commit, &org.device)) {
+        return Ok(checks.to_vec());
     }
-    let judged = dispatch::check(org, subject, &board.project.name, commit).await?;
+    let judged = dispatch::check(org, made_by.map(|run| &run.id), &board.project.name, commit).await?;
     if judged.state != RunState::Done {
         let why = judged.reason.map(|r| r.text()).unwrap_or_default();
         return Err(Problem::conflict("The checks on the result of the merge did not end.").because(why).next("Try the merge again."));
     }
     Ok(judged.checks)
+}
+
+/// What the checks on a run's work said, where that counts at this device for this commit: of several that checked one commit each counts
+/// for the device alone that had it checked. A fast-forward's result is the very commit that was checked, by definitions that are no older
+/// than its base. What another device says that its checks said is that device's word, and what was red may be green by now: then they are
+/// made anew.
+fn checked_here<'r>(run: &'r Run, commit: &Oid, here: &Did) -> Option<&'r [CheckResult]> {
+    let own = run.told.is_none() && run.device.as_ref() == Some(here);
+    (own && run.commit.as_ref() == Some(commit) && run.checks.iter().all(|check| check.passed)).then_some(run.checks.as_slice())
 }
 
 /// How many approvals a patch needs. One that changes how the project itself is checked and run needs at least one, and so does each
@@ -370,25 +372,135 @@ pub(crate) fn reapply_ticks(path: &str, base: Option<&[u8]>, ours: Option<&[u8]>
     only_ticks.then(|| spec::reapply(ours, &ticked).text)
 }
 
-/// Queues a run that does the patch's work anew.
+/// The device that does a patch's work anew where it conflicts: the one that asked for the run which made it, and no other, since each side
+/// of a cut may find the conflict. None: no run of the org made it.
+fn anew_by(author: &Author, patch: &Patch) -> Option<Did> {
+    match author {
+        Author::Run(run) => Some(run.requester.clone()),
+        Author::RunElsewhere => patch.revisions.last().and_then(trace::delegated_by),
+        Author::Member | Author::Removed(_) | Author::Unknown | Author::Unread(_) => None,
+    }
+}
+
+/// What is to be done with a patch that conflicts, where its work is not done anew from here.
+fn not_anew_here(state: &OrgState, patch: &PatchId, by: Option<&Did>) -> String {
+    let close = format!("close it (meshwork patch close {patch}), and run its task again");
+    match by.map(|did| state.device_of(did)) {
+        None => "Its author must bring it up to date.".to_owned(),
+        Some(None) => format!("The device that asked for its work is not in the org any more: {close}."),
+        Some(Some(device)) => {
+            let there = format!("{} of {}", device.name, device.owner);
+            format!("Merge it on {there}, which asked for its work: a run begins there that does it anew. Or {close}.")
+        }
+    }
+}
+
+/// Does a patch's work anew that another device, a gate, refused to merge; none: it does not conflict, as far as is known here, or the work
+/// is another's.
+///
+/// # Errors
+/// When no run can be queued.
+pub(crate) async fn anew(
+    org: &Arc<Org>,
+    actor: &Actor,
+    project: &Project,
+    patch: &PatchId,
+    expected: Option<&str>,
+) -> Result<Option<Outcome>, Problem> {
+    let Ok(Prepared { board, patch, result, author, .. }) = prepare(org, project, patch, expected).await else { return Ok(None) };
+    match result {
+        MergeResult::Conflict { paths, .. } if anew_by(&author, &patch).as_ref() == Some(&org.device) => {
+            rebase(org, actor, &board, &patch, &author, paths).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Queues a run that does the patch's work anew, where this device asked for that work and its member wants it merged.
 async fn rebase(
     org: &Arc<Org>,
     actor: &Actor,
     board: &Board,
     patch: &Patch,
-    made_by: Option<&Run>,
+    author: &Author,
     paths: Vec<String>,
 ) -> Result<Outcome, Problem> {
     let conflict = Problem::conflict(format!("The patch {} conflicts with the default branch in {}.", patch.id, paths.join(", ")));
-    let Some((task, agent)) = made_by.and_then(|r| r.task.as_ref().zip(r.agent.as_ref())) else {
-        return Err(conflict.next("Its author must bring it up to date."));
+    let by = anew_by(author, patch);
+    let own = author.run().filter(|_| by.as_ref() == Some(&org.device) && actor.did == org.member);
+    let Some((made_by, task, agent)) = own.and_then(|run| Some((run, run.task.as_ref()?, run.agent.as_ref()?))) else {
+        return Err(conflict.next(not_anew_here(&org.remote.org(), &patch.id, by.as_ref())));
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
-    let wanted = made_by.map(Wanted::of).unwrap_or_default();
-    let run = queue(org, actor, &view, agent, &wanted, true)
+    let run = queue(org, actor, &view, agent, &Wanted::of(made_by), true)
         .await
         .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        admission::new_run,
+        fixtures::{self, did},
+    };
+    use domain::{Timestamp, event::Told, manifest::Class, org::Device};
+
+    /// A run that `a` asked for and `b` executed, as `b` knows it.
+    fn made() -> Run {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let new = new_run(id, Class::Agent, "demo".parse().unwrap(), did('A'), did('a'), Timestamp(0));
+        let checks = vec![CheckResult { name: "t".into(), passed: true, exit_code: Some(0), duration_ms: 1, tail: String::new() }];
+        Run { device: Some(did('b')), state: RunState::Done, commit: Some(commit('1')), checks, ..new }
+    }
+
+    /// The same as `a` knows it.
+    fn told() -> Run {
+        Run { told: Some(Told { device: did('b'), seq: 7, heard_at: Timestamp(0) }), ..made() }
+    }
+
+    fn commit(digit: char) -> Oid {
+        digit.to_string().repeat(40).parse().unwrap()
+    }
+
+    #[test]
+    fn whichever_side_of_a_cut_finds_that_a_patch_conflicts_one_device_does_its_work_anew() {
+        let patch = fixtures::patch(&did('r'), vec![], vec![]);
+        for known in [made(), told()] {
+            assert_eq!(anew_by(&Author::Run(Box::new(known)), &patch), Some(did('a')), "never the executor, whose journal has it too");
+        }
+        for by_hand in [Author::Member, Author::RunElsewhere, Author::Unknown] {
+            assert_eq!(anew_by(&by_hand, &patch), None, "nothing that was signed says who asked for it");
+        }
+    }
+
+    #[test]
+    fn who_may_not_do_a_patchs_work_anew_is_told_where_that_is_done() {
+        let mut crew = fixtures::state();
+        crew.devices.insert("desk".to_owned(), Device::new("desk", did('a'), "ada"));
+        let patch = fixtures::patch(&did('r'), vec![], vec![]).id;
+        let said = |by: Option<char>| not_anew_here(&crew, &patch, by.map(did).as_ref());
+        let elsewhere = said(Some('a'));
+        assert!(
+            elsewhere.contains("Merge it on desk of ada") && elsewhere.contains(&format!("meshwork patch close {patch}")),
+            "{elsewhere}"
+        );
+        assert!(said(Some('x')).contains("not in the org any more: close it"), "{}", said(Some('x')));
+        assert!(said(None).contains("Its author"), "{}", said(None));
+    }
+
+    #[test]
+    fn of_two_devices_that_checked_one_commit_each_counts_its_own_results() {
+        let counts = |run: &Run, commit: &Oid, here: char| checked_here(run, commit, &did(here)).is_some();
+        assert!(counts(&made(), &commit('1'), 'b'), "it had the commit checked itself");
+        assert!(!counts(&told(), &commit('1'), 'a') && !counts(&told(), &commit('1'), 'b'), "what another says of its checks");
+        assert!(!counts(&made(), &commit('2'), 'b'), "the checks of another commit");
+        let mut red = made();
+        red.checks[0].passed = false;
+        assert!(!counts(&red, &commit('1'), 'b'), "they are made anew");
+    }
 }

@@ -113,14 +113,17 @@ pub fn trace(org: &Org, run: &Run) -> Result<Trace, Problem> {
     })
 }
 
-/// The signed results of the checks on a commit, by the newest `ci` run that this device knows of.
+/// The signed results of the checks on a commit, by the newest `ci` run that this device knows of and in which all passed; where there is
+/// none, by the newest. A merge is signed by green ones, and the same commit may be checked here once more, as for another gate.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub fn judged_commit(org: &Org, commit: &Oid) -> Result<Option<Judged>, Problem> {
     let runs: Vec<Run> = org.store.list(kind::RUN, Order::Newest, limits::RUNS_MAX)?;
-    let made = |r: &&Run| r.class == Class::Ci && r.base.as_ref() == Some(commit) && r.state == RunState::Done;
-    runs.iter().find(made).map_or(Ok(None), |run| judged(org, run))
+    let made: Vec<&Run> =
+        runs.iter().filter(|r| r.class == Class::Ci && r.base.as_ref() == Some(commit) && r.state == RunState::Done).collect();
+    let green = made.iter().find(|run| run.checks.iter().all(|check| check.passed));
+    green.or(made.first()).map_or(Ok(None), |run| judged(org, run))
 }
 
 /// The signed results of the checks on a run's work, and the delegation by which they count, as this device keeps them.

@@ -9,6 +9,7 @@ mod command_model;
 mod demo;
 mod disk;
 mod doors;
+mod doubles;
 mod elsewhere;
 mod ends;
 mod engines;

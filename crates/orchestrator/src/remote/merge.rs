@@ -43,19 +43,29 @@ pub(crate) async fn merge(
         if *gate == org.device {
             return merge::merge(org, actor, project, patch, expected, Some(wish)).await;
         }
-        match ask(org, project, gate, wish.to_json()?).await? {
-            Asked::Answered(outcome) => {
-                // It would come by itself; so whoever asked sees it at once.
-                let (rid, from) = (project.rid.clone(), gate.clone());
-                if let Err(problem) = org.blocking(move |org| org.node()?.fetch(&rid, &from)).await {
-                    tracing::debug!(%problem, "what the gate merged comes later");
-                }
+        match ask(org, project, gate, wish.to_json()?).await {
+            Ok(Asked::Answered(outcome)) => {
+                take(org, project, gate).await;
                 return Ok(outcome);
             }
-            Asked::Away(gate) => away.push(gate),
+            Ok(Asked::Away(gate)) => away.push(gate),
+            Err(refused) if refused.kind == Kind::Conflict => {
+                // No gate has the work of others done anew: each device does that with its own.
+                take(org, project, gate).await;
+                return merge::anew(org, actor, project, &patch.id, expected).await?.ok_or(refused);
+            }
+            Err(refused) => return Err(refused),
         }
     }
     Err(none_there(project, &away))
+}
+
+/// Takes what a gate has of a project. It would come by itself; so whoever asked sees it at once.
+async fn take(org: &Arc<Org>, project: &Project, gate: &Did) {
+    let (rid, from) = (project.rid.clone(), gate.clone());
+    if let Err(problem) = org.blocking(move |org| org.node()?.fetch(&rid, &from)).await {
+        tracing::debug!(%problem, "what the gate has comes later");
+    }
 }
 
 /// What became of asking one gate.

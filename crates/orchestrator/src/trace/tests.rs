@@ -410,6 +410,30 @@ fn results_that_were_not_signed_so_fail_alone() {
     only(Step::MergeChecks, "unknown here", untouched, |e| e.merge.as_mut().unwrap().judged.clear());
 }
 
+/// What a device signed that checked the merge too, and found a check red.
+fn red_on_the_merge() -> Judged {
+    let sound = sound();
+    let results = sound.checked.results.iter().map(|one| CheckResult { passed: false, exit_code: Some(1), ..one.clone() }).collect();
+    judged(&Sound {
+        ci: Delegation { purpose: Purpose::Checks { project: "demo".parse().unwrap(), commit: oid(3) }, ..sound.ci.clone() },
+        checked: Checked { commit: oid(3), results, ..sound.checked.clone() },
+        ..sound
+    })
+}
+
+#[test]
+fn of_several_results_on_one_merge_one_counts_whichever_device_told_first() {
+    let (red, green) = (red_on_the_merge(), evidence(&sound()).merge.unwrap().judged[0].clone());
+    for told in [vec![red.clone(), green.clone()], vec![green.clone(), red.clone()], vec![green.clone(), green]] {
+        let mut e = evidence(&sound());
+        e.merge.as_mut().unwrap().judged = told;
+        let links = judge::links(&e);
+        assert!(broken(&links).is_empty(), "{links:#?}");
+        assert_eq!(links.iter().filter(|link| link.step == Step::MergeChecks).count(), 1, "{links:#?}");
+    }
+    only(Step::MergeChecks, "although a check failed", untouched, |e| e.merge.as_mut().unwrap().judged = vec![red_on_the_merge()]);
+}
+
 #[test]
 fn a_signature_in_the_patch_that_does_not_fit_fails_alone() {
     only(Step::Review, "the review", untouched, |e| published(e).entries[1].fits = false);

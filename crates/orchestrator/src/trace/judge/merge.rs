@@ -49,17 +49,25 @@ fn by_gate(e: &Evidence, case: &mut Case, published: &Published, gate: &Gate) ->
     case.listed(member).unwrap_or_else(|| by.to_string())
 }
 
+/// Several devices may have checked the same commit, each for itself, as gates do. Whoever found a check red did not sign by that. So one
+/// result counts, on whichever device one looks: the first that is green and holds, else the first.
 fn merge_checks(e: &Evidence, merge: &Merge) -> Link {
-    let mut failed = None;
+    let (mut against, mut failed) = (None, None);
     for judged in &merge.judged {
         let mut case = Case::default();
         match judge(e, &mut case, judged, &merge.commit.id) {
             Ok(results) => {
                 case.check(results.iter().all(|r| r.passed), "it was merged although a check failed");
-                return case.link(Step::MergeChecks, outcome(&results));
+                if case.against.is_none() {
+                    return case.link(Step::MergeChecks, outcome(&results));
+                }
+                against = against.or(Some((case, results)));
             }
             Err(why) => failed = failed.or(Some(why)),
         }
+    }
+    if let Some((case, results)) = against {
+        return case.link(Step::MergeChecks, outcome(&results));
     }
     let verdict = match failed {
         Some(why) => Verdict::NotVerified { why },
