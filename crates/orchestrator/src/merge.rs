@@ -383,14 +383,19 @@ fn anew_by(author: &Author, patch: &Patch) -> Option<Did> {
 }
 
 /// What is to be done with a patch that conflicts, where its work is not done anew from here.
-fn not_anew_here(state: &OrgState, patch: &PatchId, by: Option<&Did>) -> String {
+fn not_anew_here(state: &OrgState, here: &Did, patch: &PatchId, by: Option<&Did>) -> String {
     let close = format!("close it (meshwork patch close {patch}), and run its task again");
     match by.map(|did| state.device_of(did)) {
         None => "Its author must bring it up to date.".to_owned(),
         Some(None) => format!("The device that asked for its work is not in the org any more: {close}."),
+        Some(Some(device)) if device.did == *here => {
+            format!("Its work was asked for here by another member, or is not known here any more: {close}.")
+        }
         Some(Some(device)) => {
             let there = format!("{} of {}", device.name, device.owner);
-            format!("Merge it on {there}, which asked for its work: a run begins there that does it anew. Or {close}.")
+            format!(
+                "Merge it on {there}, which asked for its work: a run begins there that does it anew, once it has what is new. Or {close}."
+            )
         }
     }
 }
@@ -407,7 +412,10 @@ pub(crate) async fn anew(
     patch: &PatchId,
     expected: Option<&str>,
 ) -> Result<Option<Outcome>, Problem> {
-    let Ok(Prepared { board, patch, result, author, .. }) = prepare(org, project, patch, expected).await else { return Ok(None) };
+    let prepared = prepare(org, project, patch, expected).await;
+    let prepared =
+        prepared.inspect_err(|problem| tracing::warn!(%patch, %problem, "it cannot be looked at whether its work is to be done anew"));
+    let Ok(Prepared { board, patch, result, author, .. }) = prepared else { return Ok(None) };
     match result {
         MergeResult::Conflict { paths, .. } if anew_by(&author, &patch).as_ref() == Some(&org.device) => {
             rebase(org, actor, &board, &patch, &author, paths).await.map(Some)
@@ -429,7 +437,7 @@ async fn rebase(
     let by = anew_by(author, patch);
     let own = author.run().filter(|_| by.as_ref() == Some(&org.device) && actor.did == org.member);
     let Some((made_by, task, agent)) = own.and_then(|run| Some((run, run.task.as_ref()?, run.agent.as_ref()?))) else {
-        return Err(conflict.next(not_anew_here(&org.remote.org(), &patch.id, by.as_ref())));
+        return Err(conflict.next(not_anew_here(&org.remote.org(), &org.device, &patch.id, by.as_ref())));
     };
     let mut view = board.task(Some(&task.feature), &task.task)?.clone();
     view.state = TaskState::InReview { patch: patch.id.clone() };
@@ -483,12 +491,15 @@ mod tests {
         let mut crew = fixtures::state();
         crew.devices.insert("desk".to_owned(), Device::new("desk", did('a'), "ada"));
         let patch = fixtures::patch(&did('r'), vec![], vec![]).id;
-        let said = |by: Option<char>| not_anew_here(&crew, &patch, by.map(did).as_ref());
+        let said_at = |here: char, by: Option<char>| not_anew_here(&crew, &did(here), &patch, by.map(did).as_ref());
+        let said = |by: Option<char>| said_at('b', by);
         let elsewhere = said(Some('a'));
         assert!(
             elsewhere.contains("Merge it on desk of ada") && elsewhere.contains(&format!("meshwork patch close {patch}")),
             "{elsewhere}"
         );
+        let at_home = said_at('a', Some('a'));
+        assert!(at_home.contains("asked for here by another member") && !at_home.contains("Merge it on"), "{at_home}");
         assert!(said(Some('x')).contains("not in the org any more: close it"), "{}", said(Some('x')));
         assert!(said(None).contains("Its author"), "{}", said(None));
     }

@@ -294,8 +294,10 @@ fn own_claim(org: &Org, task: &TaskRef, find: Find) -> Result<Option<ClaimIn>, P
 
 fn with_latest(org: &Org, journal: &Did, claim: Claim, find: Find) -> Result<ClaimIn, Problem> {
     let latest = claim.runs.last().map(|id| find(org, id)).transpose()?.flatten().map(|seen| seen.run);
-    let before = latest.as_ref().filter(|run| run.state.waits()).and_then(|run| run.continues.as_ref());
-    let saved = before.map(|id| find(org, id)).transpose()?.flatten().is_some_and(|seen| seen.run.checkpoint.is_some());
+    // What a person paused keeps nobody else from the task.
+    let waits = latest.as_ref().filter(|run| run.state.waits() && run.paused_by.is_none());
+    let known = |id: &RunId| Ok(find(org, id)?.map(|seen| seen.run));
+    let saved = waits.map(|run| lifecycle::saved_in(run, known, |_| Ok(true))).transpose()?.flatten().is_some();
     let (removed, claim) = (is_removed(org, journal), as_far_as_it_may(org, claim)?);
     let claim = if removed { as_radicle_shows(org, claim) } else { claim };
     Ok(ClaimIn { journal: journal.clone(), claim, latest, saved, removed })

@@ -15,57 +15,64 @@ use crate::{
 use domain::{Oid, Problem, Rid};
 use git2::Oid as Commit;
 use radicle::crypto::PublicKey;
-use radicle::identity::Doc;
+use radicle::identity::RepoId;
 use radicle::storage::{ReadRepository, git::Repository};
 use std::time::Instant;
 
 const NO_IDENTITY: &str = "The identity of the org repository cannot be read.";
 
-/// What the delegates agreed on last, by what that was read from.
-#[derive(Debug)]
+/// What the delegates agree on, by what that was read from.
+#[derive(Clone, Debug)]
 pub(crate) struct Agreed {
-    rid: Rid,
+    rid: RepoId,
     /// The commit of the document that names the delegates.
     document: Commit,
     delegates: Vec<PublicKey>,
     tips: Vec<Option<Commit>>,
     commit: Commit,
-    /// Until when it counts: what could not be read for a moment is not missed for longer.
-    until: Instant,
+    at: Instant,
+}
+
+impl Agreed {
+    /// None: they do not agree.
+    fn read(repo: &Repository) -> Result<Option<Self>, Problem> {
+        let doc = repo.identity_doc().told(NO_IDENTITY)?;
+        let delegates: Vec<PublicKey> = doc.delegates().iter().take(limits::OWNERS_MAX).map(|delegate| *delegate.as_key()).collect();
+        let (document, tips) = (doc.commit.into(), tips(repo, &delegates));
+        let commit = choose(&repo.backend, &tips, doc.threshold());
+        Ok(commit.map(|commit| Self { rid: repo.id, document, delegates, tips, commit, at: Instant::now() }))
+    }
+
+    /// Whether it is what one would read now: that costs less than to find out anew what they agree on. What could not be read for a
+    /// moment is missed for some seconds at most.
+    fn counts(&self, repo: &Repository) -> bool {
+        let same =
+            || repo.identity_head().is_ok_and(|head| Commit::from(head) == self.document) && tips(repo, &self.delegates) == self.tips;
+        self.rid == repo.id && self.at.elapsed() < limits::ORG_HEAD_COUNTS && same()
+    }
 }
 
 impl Forge {
     /// The commit of the org repository that is in force, whether or not its files are in order.
     pub fn org_head(&self, rid: &Rid) -> Result<Oid, Problem> {
         let repo = self.repository(rid)?;
-        let document = repo.identity_head().told(NO_IDENTITY)?.into();
-        let counts = |known: &Agreed| {
-            (&known.rid, known.document) == (rid, document) && Instant::now() < known.until && known.tips == tips(&repo, &known.delegates)
-        };
-        if let Some(known) = lock(&self.org_agreed).as_ref().filter(|known| counts(known)) {
+        let known = lock(&self.org_agreed).clone();
+        if let Some(known) = known.filter(|known| known.counts(&repo)) {
             return convert::oid(known.commit);
         }
-        let doc = repo.identity_doc_at(document.into()).told(NO_IDENTITY)?;
-        let delegates = delegates(&doc);
-        let tips = tips(&repo, &delegates);
-        let Some(commit) = choose(&repo.backend, &tips, doc.threshold()) else { return convert::oid(canonical(&repo)?.1) };
-        let until = Instant::now() + limits::ORG_HEAD_COUNTS;
-        *lock(&self.org_agreed) = Some(Agreed { rid: rid.clone(), document, delegates, tips, commit, until });
-        convert::oid(commit)
+        let found = Agreed::read(&repo)?;
+        lock(&self.org_agreed).clone_from(&found);
+        convert::oid(or_last(found, &repo)?)
     }
 }
 
 /// What the delegates agree on; while they do not, what they agreed on last.
 pub(super) fn agreed(repo: &Repository) -> Result<Commit, Problem> {
-    let doc = repo.identity_doc().told(NO_IDENTITY)?;
-    match choose(&repo.backend, &tips(repo, &delegates(&doc)), doc.threshold()) {
-        Some(commit) => Ok(commit),
-        None => Ok(canonical(repo)?.1),
-    }
+    or_last(Agreed::read(repo)?, repo)
 }
 
-fn delegates(doc: &Doc) -> Vec<PublicKey> {
-    doc.delegates().iter().take(limits::OWNERS_MAX).map(|delegate| *delegate.as_key()).collect()
+fn or_last(found: Option<Agreed>, repo: &Repository) -> Result<Commit, Problem> {
+    found.map_or_else(|| Ok(canonical(repo)?.1), |found| Ok(found.commit))
 }
 
 /// Where each of these keys' own branches is.

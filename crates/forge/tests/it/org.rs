@@ -253,8 +253,10 @@ fn a_comment_that_a_fetch_took_away_is_brought_back() {
     let storage = device.forge.rad_home().join("storage").join(rid.as_str().trim_start_matches("rad:"));
     let member = device.forge.member();
     let own = format!("refs/namespaces/{}/refs/cobs/xyz.radicle.patch/{patch}", member.as_str().trim_start_matches("did:key:"));
+    let (signed, refs) = (device.forge.signed_by_all(&rid).unwrap(), device.forge.refs_digest(&rid).unwrap());
     git(&storage, &["update-ref", "-d", &own]);
-    assert_eq!(said(), 0);
+    assert_eq!((said(), device.forge.signed_by_all(&rid).unwrap()), (0, signed));
+    assert_ne!(device.forge.refs_digest(&rid).unwrap(), refs, "a ref that nobody signed away is missed");
     assert!(device.forge.bring_forward(&rid).unwrap());
     assert_eq!(said(), 1);
 }

@@ -121,7 +121,10 @@ impl Request {
     /// Takes room, or says why not. It is its turn.
     fn take(mut self, view: &mut View<'_>, known: Option<&fence::Known>) -> Result<Said, Problem> {
         let own: Taken = view.get(kind::TAKEN, self.org.device.as_str())?.unwrap_or_default();
-        let here = self.here(view, own)?;
+        let runs = self.counted(view, own)?;
+        let begun: BTreeSet<&RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
+        self.line.retain(|waiting| !begun.contains(&waiting.run));
+        let here = on(runs, &self.org.device);
         let org = self.org.clone();
         let turn = match org.room.turn() {
             Err(problem) if problem.passes() => {
@@ -153,14 +156,11 @@ impl Request {
         Ok(Said { reasons, gives_way })
     }
 
-    /// The runs on this device, where it counts who they are; how much is taken is kept. Who has begun waits no more.
-    fn here(&mut self, view: &mut View<'_>, own: Taken) -> Result<Vec<Run>, Problem> {
+    /// The runs that have not ended, where it counts who they are; how much is taken is kept.
+    fn counted(&self, view: &mut View<'_>, own: Taken) -> Result<Vec<Run>, Problem> {
         let any = own != Taken::default() || !self.line.is_empty();
         let counted = any && (self.manifest.class != Class::Ci || self.guest && self.lending.policy.slots.is_some());
-        let runs = if counted { active(view)? } else { vec![] };
-        let begun: BTreeSet<&RunId> = runs.iter().filter(|run| !run.state.waits()).map(|run| &run.id).collect();
-        self.line.retain(|waiting| !begun.contains(&waiting.run));
-        Ok(on(runs, &self.org.device))
+        if counted { active(view) } else { Ok(vec![]) }
     }
 
     /// How many guests of its kind, work or checks, run here.

@@ -5,7 +5,7 @@ use super::{
     when,
     words::{Word, is_task, near},
 };
-use domain::run::Stands;
+use domain::run::{Run, Stands};
 
 /// Stand for what was spoken of last.
 pub(super) const PRONOUNS: [&str; 8] = ["it", "them", "those", "these", "that", "this", "they", "last"];
@@ -18,23 +18,12 @@ const TASK_NOUNS: [&str; 5] = ["task", "tasks", "ones", "runs", "work"];
 const MACHINES: [&str; 6] = ["machine", "machines", "device", "devices", "computer", "computers"];
 const JOINS: [&str; 8] = ["to", "through", "until", "till", "and", "&", "plus", "-"];
 
-/// Where runs stand that have not ended: first those that wait for a device.
-const LIVE: &[Stands] = &[
-    Stands::Queued,
-    Stands::Placing,
-    Stands::Starting,
-    Stands::Preparing,
-    Stands::Working,
-    Stands::Verifying,
-    Stands::Publishing,
-    Stands::Halted,
-    Stands::Paused,
-    Stands::Frozen,
-    Stands::Ending,
-];
+/// The states of runs that have not ended: first those in which one waits for a device.
+const LIVE: &[Stands] =
+    &[Stands::Queued, Stands::Placing, Stands::Starting, Stands::Preparing, Stands::Working, Stands::Verifying, Stands::Publishing];
 const WAIT: &[Stands] = LIVE.split_at(2).0;
 const BEGUN: &[Stands] = LIVE.split_at(2).1;
-/// Where runs stand: the word, and what it means. Each word that lists show is one.
+/// Where runs stand: the word, and what it means. Each word that lists show is one; see [`means`].
 pub(super) const RUN_STATES: [(&str, &[Stands]); 25] = [
     ("failed", &[Stands::Failed, Stands::Lost]),
     ("failing", &[Stands::Failed, Stands::Lost]),
@@ -257,6 +246,15 @@ fn place(words: &[Word], at: usize) -> Vec<usize> {
 fn state<S>(words: &[Word], at: usize, states: &[(&str, &[S])]) -> Vec<usize> {
     let known: Vec<&str> = states.iter().map(|(word, _)| *word).collect();
     words.get(at).filter(|w| near(&known, &w.low).is_some()).map(|_| at + 1).into_iter().collect()
+}
+
+/// Whether a run is one of those that a word means: for a word that stands for one place, where it stands; for one that stands for several,
+/// in which of these states it is, whatever keeps it from going on there.
+pub(super) fn means(stand_for: &[Stands], run: &Run) -> bool {
+    match stand_for {
+        [one] => run.stands() == *one,
+        several => several.contains(&run.state.into()),
+    }
 }
 
 /// The states that a word stands for.

@@ -2,7 +2,7 @@
 
 use super::{
     answer::{CommandItem, ItemKind, capital, count, listed, short_patch, short_run, state},
-    extent::{PATCH_STATES, RUN_STATES, TASK_STATES, states_of},
+    extent::{PATCH_STATES, RUN_STATES, TASK_STATES, means, states_of},
     pattern::Slot,
     plan::{Plan, Planned, Read},
     resolve::{Asked, Thing},
@@ -120,7 +120,7 @@ fn told_runs(asked: &Asked<'_>, word: Option<&str>) -> Planned {
     let since = asked.moment();
     let agent = asked.agent()?;
     let fits = |r: &&Run| {
-        wanted.is_none_or(|(_, states)| states.contains(&r.stands()))
+        wanted.is_none_or(|(_, states)| means(states, r))
             && since.is_none_or(|since| moment_of(r) >= since)
             && agent.as_ref().is_none_or(|a| r.agent.as_ref() == Some(a))
     };

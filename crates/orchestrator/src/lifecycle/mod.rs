@@ -54,7 +54,7 @@ pub(crate) use gone::{amiss, forget_gone, gone_there, unread};
 pub(crate) use handed::Handed;
 pub(crate) use lease::look_after;
 pub(crate) use messages::text as message_text;
-pub(crate) use saved::{BROUGHT, lies_here, saved_alone, saved_before, saved_by_anybody, saved_somewhere, to_begin_with};
+pub(crate) use saved::{BROUGHT, lies_here, saved_alone, saved_before, saved_by_anybody, saved_in, saved_somewhere, to_begin_with};
 pub use start::secret;
 pub(crate) use start::{delegated, delegation_ms, gateway_of, manifest, sealed, standby_gateway};
 
@@ -258,8 +258,8 @@ impl Drive {
         let commit = self.commit().await?;
         if self.run()?.state < RunState::Publishing {
             self.verify(&commit).await?;
-            self.unless_halted().await?;
             self.hear_orders(&run).await?;
+            self.unless_halted().await?;
             self.begin_publishing().await?;
         }
         self.publish(commit).await

@@ -1,5 +1,5 @@
-//! Runs that a person paused for so long that their keys might not last for the rest of their work: they are sent away, as where a device
-//! wants its room back. The run that goes on with one waits paused, and gets a key of its own when a person resumes it.
+//! Runs that a person paused, or a stop order halts, for so long that their keys might not last for the rest of their work: they are sent
+//! away, as where a device wants its room back. The run that goes on with one waits likewise, and gets a key of its own when it begins.
 
 use super::{ask_to_end, manifest, sealed};
 use crate::{limits, org::Org};
@@ -15,18 +15,19 @@ use std::sync::Arc;
 /// Sends those of these runs away whose keys might not last. Where that comes late, as after the machine slept, no work is lost: to save it
 /// nothing has to be signed by them.
 pub(super) async fn send_away(org: &Arc<Org>, active: &[Run], now: Timestamp) {
-    for run in active.iter().filter(|run| paused_for_long(run, &org.device, now)) {
+    for run in active.iter().filter(|run| kept_for_long(run, &org.device, now)) {
         if let Err(problem) = look(org, run, active, now).await {
-            tracing::warn!(run = %run.id, %problem, "a run that is paused for long could not be sent away yet; it is tried again");
+            tracing::warn!(run = %run.id, %problem, "a run that is paused or halted for long could not be sent away yet; it is tried again");
         }
     }
 }
 
-/// Whether it is worth while to look at a run's key: it is paused, at work here, and all keys last for longer than that.
-fn paused_for_long(run: &Run, here: &Did, now: Timestamp) -> bool {
-    let paused = run.class == Class::Agent && run.paused_by.is_some() && run.device.as_ref() == Some(here);
+/// Whether it is worth while to look at a run's key: it is kept from going on here, and all keys last for longer than that.
+fn kept_for_long(run: &Run, here: &Did, now: Timestamp) -> bool {
+    let kept = run.paused_by.is_some() || matches!(run.reason, Some(Reason::Halted { .. }));
+    let kept = kept && run.class == Class::Agent && run.device.as_ref() == Some(here);
     let works = matches!(run.state, RunState::Working | RunState::Verifying) && run.ending.is_none();
-    paused && works && run.started_at.is_some_and(|at| at.plus_ms(limits::HOST_AWAY_MS) <= now)
+    kept && works && run.started_at.is_some_and(|at| at.plus_ms(limits::HOST_AWAY_MS) <= now)
 }
 
 /// Sends a run away whose key might not last, or that of the checks on its work, which are paused with it.
@@ -39,7 +40,7 @@ async fn look(org: &Arc<Org>, run: &Run, active: &[Run], now: Timestamp) -> Resu
     });
     let Some(until) = found.await? else { return Ok(()) };
     let message = format!(
-        "A person paused it for so long that its key, which signs until {}, might not last for the rest of the work.",
+        "It was paused or halted for so long that its key, or that of its checks, which signs until {}, might not last for the rest of the work.",
         until.minute()
     );
     ask_to_end(org, &Actor::from(&org.device), &run.id, Reason::Evicted { message }).await.map(drop)
@@ -110,9 +111,11 @@ mod tests {
         send_away(org, &[Run { paused_by: None, ..run.clone() }], due).await;
         send_away(org, &[Run { state: RunState::Publishing, ..run.clone() }], due).await;
         assert_eq!((end.borrow().clone(), ending()), (None, None), "it goes on");
+        let order = Some(Reason::Halted { by: org.member.clone(), what: "the agent beat".into(), why: "Wait.".into() });
+        assert!(kept_for_long(&Run { paused_by: None, reason: order, ..run.clone() }, &org.device, due), "a stop order keeps it too");
         send_away(org, std::slice::from_ref(&run), due).await;
         let told = end.borrow().clone();
-        assert!(told.as_ref().is_some_and(|why| why.ends_as() == RunState::Evicted && why.text().contains("paused it for so long")));
+        assert!(told.as_ref().is_some_and(|why| why.ends_as() == RunState::Evicted && why.text().contains("halted for so long")));
         assert_eq!(ending(), told, "it stands whatever breaks");
     }
 

@@ -56,7 +56,7 @@ struct Basis {
 
 impl Basis {
     fn of(org: &Org, project: &Project) -> Result<Self, Problem> {
-        let copies = *org.remote.journals.grown().borrow();
+        let copies = *org.journals.grown().borrow();
         Ok(Self { refs: org.forge.refs_digest(&project.rid)?, org: org.forge.org_head(&org.rid)?, journal: org.store.last(), copies })
     }
 }
@@ -78,7 +78,8 @@ pub(crate) async fn reconcile_all(org: &Arc<Org>, compared: &mut Compared) {
 async fn reconcile_anew(org: &Arc<Org>, project: &Project, compared: &mut Compared) {
     let of = project.clone();
     // Of before the look: what changes meanwhile is looked at again.
-    let basis = org.blocking(move |org| Basis::of(org, &of)).await.ok();
+    let basis = org.blocking(move |org| Basis::of(org, &of)).await;
+    let basis = basis.inspect_err(|problem| tracing::warn!(project = %project.name, %problem, "it cannot be read what changed")).ok();
     let known = compared.0.get(&project.rid).filter(|(_, at)| at.elapsed() < limits::COMPARED_COUNTS);
     if known.is_some_and(|(known, _)| Some(known) == basis.as_ref()) {
         return rivals::close_late(org, project).await;
@@ -286,4 +287,30 @@ fn comments(org: &Org, state: &OrgState, project: &Project, claim: &Claim, patch
         }
     }
     Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures::Opened;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_project_is_compared_anew_once_anything_was_written_and_not_before() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        // The org's own repository is one with refs.
+        let project: Project = serde_json::from_value(json!({ "name": "demo", "rid": org.rid, "branch": "main" })).unwrap();
+        let (mut compared, first) = (Compared::default(), Basis::of(org, &project).unwrap());
+        reconcile_anew(org, &project, &mut compared).await;
+        let at = compared.0[&project.rid].1;
+        assert_eq!(compared.0[&project.rid].0, first, "nothing was to be noted");
+        reconcile_anew(org, &project, &mut compared).await;
+        assert_eq!(compared.0[&project.rid].1, at, "nothing changed");
+        crate::stops::give(org, &Actor::from(&org.member), domain::stop::Scope::Org, "Wait.".into()).await.unwrap();
+        reconcile_anew(org, &project, &mut compared).await;
+        let (basis, then) = &compared.0[&project.rid];
+        assert!(*basis != first && *then > at, "{basis:?}");
+    }
 }

@@ -4,7 +4,7 @@
 use super::gone;
 use crate::{limits, org::Org, remote};
 use domain::{
-    Did, Kind, Oid, Problem,
+    Did, Kind, Oid, Problem, RunId,
     event::kind,
     run::{LeftBehind, Run, RunState, SavedWork},
 };
@@ -57,9 +57,21 @@ fn commit_for(found: &Run, here: bool, made_there: bool) -> Option<&Oid> {
 }
 
 fn saved(org: &Org, run: &Run, fits: impl Fn(&Run) -> Result<bool, Problem>) -> Result<Option<Run>, Problem> {
+    saved_in(run, |id| org.store.get(kind::RUN, id.as_str()), fits)
+}
+
+/// The nearest of the runs that this one goes on from which has saved work and `fits`, among those that are `known`.
+///
+/// # Errors
+/// When either fails.
+pub(crate) fn saved_in(
+    run: &Run,
+    known: impl Fn(&RunId) -> Result<Option<Run>, Problem>,
+    fits: impl Fn(&Run) -> Result<bool, Problem>,
+) -> Result<Option<Run>, Problem> {
     let mut earlier = run.continues.clone();
     for _ in 0..limits::CONTINUED_MAX {
-        let Some(found) = earlier.map(|id| org.store.get::<Run>(kind::RUN, id.as_str())).transpose()?.flatten() else { break };
+        let Some(found) = earlier.map(|id| known(&id)).transpose()?.flatten() else { break };
         if found.checkpoint.is_some() && found.rebase == run.rebase && fits(&found)? {
             return Ok(Some(found));
         }

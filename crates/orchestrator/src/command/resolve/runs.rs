@@ -26,7 +26,7 @@ impl<'a> Asked<'a> {
         }
         let wanted = words.iter().find_map(|w| states_of(&w.low, &extent::RUN_STATES));
         if ALL.contains(&first) || wanted.is_some() {
-            let fits = |r: &&Run| wanted.map_or(!r.state.ended(), |(_, states)| states.contains(&r.stands()));
+            let fits = |r: &&Run| wanted.map_or(!r.state.ended(), |(_, states)| extent::means(states, r));
             return Ok(self.world.runs.iter().filter(fits).collect());
         }
         let ids: Vec<&&Word> = words.iter().filter(|w| extent::is_run(w)).collect();
