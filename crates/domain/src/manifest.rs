@@ -202,6 +202,9 @@ pub enum Work {
         /// The patch that gets a further revision.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         patch: Option<PatchId>,
+        /// Whether the patch's work is done anew on top of `base`, because it no longer merges.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rebase: bool,
     },
     /// The project's checks on exactly one commit, defined on the canonical branch.
     Checks {

@@ -50,7 +50,7 @@ pub enum RunState {
     Failed,
     /// A person ended it.
     Cancelled,
-    /// The device wanted its room back.
+    /// Its device sent it away: its work is saved.
     Evicted,
     /// The device or the runner vanished.
     Lost,

@@ -48,11 +48,9 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
     lifecycle::look_after(org, &runs).await;
     org.remote.hungry.store(false, Ordering::Relaxed);
     admission::tell_room(org).await?;
-    let now = clock::now();
-    let later = |r: &Run| matches!(r.reason, Some(Reason::TriesAgain { at, .. }) if at > now);
     let waiting: Vec<Run> = runs.iter().filter(|r| r.requester == org.device && r.state.waits()).cloned().collect();
     org.queue.only(|run| waiting.iter().any(|r| r.id == *run));
-    let due: Vec<Run> = waiting.into_iter().filter(|r| !later(r)).collect();
+    let due: Vec<Run> = waiting.into_iter().filter(is_due).collect();
     let sorted = org.blocking(move |org| queue::sort(org, due, &runs)).await?;
     for run in sorted {
         if *org.closing.borrow() {
@@ -63,6 +61,11 @@ async fn step(org: &Arc<Org>) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Whether a run waits for a device, and not for its next try.
+fn is_due(run: &Run) -> bool {
+    run.state.waits() && !matches!(run.reason, Some(Reason::TriesAgain { at, .. }) if at > clock::now())
 }
 
 /// Notes that a run could not be placed: what passes is tried again, a few times at most.
@@ -93,10 +96,14 @@ pub(crate) struct Draft {
 }
 
 /// Tries to place one run; it stays queued, with the reason, while it must wait.
-async fn place(org: &Arc<Org>, run: &Run) -> Result<(), Problem> {
-    if org.remote.busy(&run.id) {
+async fn place(org: &Arc<Org>, listed: &Run) -> Result<(), Problem> {
+    if org.remote.busy(&listed.id) {
         return Ok(());
     }
+    // Whoever was asked for it when it was listed may have said no since: to ask the very same once more would be for nothing, or for a
+    // lease that nobody knows of.
+    let now: Option<Run> = org.store.get(kind::RUN, listed.id.as_str())?;
+    let Some(run) = now.as_ref().filter(|run| is_due(run)) else { return Ok(()) };
     match asked_before(org, run)? {
         Some(Before::Runs(device)) => {
             remote::follow(org, &run.id, &device, 0);
@@ -293,6 +300,7 @@ pub(crate) fn draft_upon(
                 continues: run.continues.clone(),
                 from,
                 patch: run.patch.clone(),
+                rebase: run.rebase,
             }
         }
         (None, Some(commit)) => Work::Checks {
@@ -441,5 +449,44 @@ pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
         }
         // Lagging behind is no harm: the state is read anew.
         let _ = events.recv().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixtures::{Opened, did};
+    use identity::envelope;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_device_that_said_no_since_a_run_was_listed_is_not_asked_the_very_same_again() {
+        let opened = Opened::new().await;
+        let org = &opened.org;
+        let (id, commit) = (clock::run_id(), "a".repeat(40));
+        let work = json!({"kind": "task", "repository": org.rid, "task": {"project": "demo", "feature": "001-work", "task": "T001"},
+            "spec_hash": "b".repeat(64), "definitions": commit, "agent": "beat", "base": commit});
+        let manifest: Manifest = serde_json::from_value(json!({"version": 1, "org": "crew", "run": id, "requester": org.device,
+            "member": org.member, "at": clock::now(), "expires": clock::now().plus_ms(60_000), "class": "agent", "work": work,
+            "resources": {}, "limits": {}}))
+        .unwrap();
+        let sign = |message: &[u8]| Ok(org.forge.sign_as_device(message));
+        let sealed = envelope::seal(&manifest, domain::manifest::PAYLOAD_TYPE, &org.device, sign).unwrap();
+        let blob = org.store.blobs().put(&sealed.to_json().unwrap()).unwrap();
+        let new =
+            admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), clock::now());
+        let placed = domain::run::Placed::of(&manifest.work, envelope::hash(&sealed), blob, did('b'));
+        let moved = |to| Body::RunMoved { run: id.clone(), to, reason: None };
+        let asks = vec![Body::RunQueued { run: Box::new(new) }, Body::RunPlaced { run: id.clone(), placed }, moved(RunState::Placing)];
+        org.record(&org.device, asks).await.unwrap();
+        let listed: Run = org.store.get(kind::RUN, id.as_str()).unwrap().unwrap();
+        assert!(matches!(asked_before(org, &listed), Ok(Some(Before::Unanswered(device, _))) if device == did('b')));
+        org.record(&org.device, vec![moved(RunState::Queued)]).await.unwrap();
+        // What is left to do is to find it a device: there is no project for that here.
+        let _ = place(org, &listed).await;
+        assert!(!org.remote.busy(&id), "nobody is being asked");
+        org.record(&org.device, vec![moved(RunState::Cancelled)]).await.unwrap();
+        assert!(place(org, &listed).await.is_ok(), "it is over");
     }
 }

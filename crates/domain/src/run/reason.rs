@@ -159,7 +159,7 @@ pub enum Reason {
         /// The device that executed it.
         device: Did,
     },
-    /// The owner wanted the machine back.
+    /// Its device sent it away: its owner wanted the machine back, or it was kept from its work for too long.
     Evicted {
         /// Why.
         message: String,

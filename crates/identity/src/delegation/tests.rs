@@ -33,6 +33,7 @@ fn manifest() -> Manifest {
             continues: None,
             from: None,
             patch: None,
+            rebase: false,
         },
         resources: Resources { cpu_milli: 1000, memory_bytes: 1 << 30, disk_bytes: 1 << 30, gpus: 0 },
         tags: BTreeMap::new(),

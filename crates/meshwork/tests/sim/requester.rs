@@ -145,6 +145,7 @@ impl World {
                 base: commit,
                 continues: run.continues.clone(),
                 patch: None,
+                rebase: false,
                 from: None,
             },
             resources: Resources { cpu_milli: 1_000, memory_bytes: 500, disk_bytes: 500, gpus: 0 },

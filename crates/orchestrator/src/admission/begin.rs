@@ -86,13 +86,14 @@ pub(crate) fn foreign(manifest: &Manifest, now: Timestamp) -> Run {
     (run.priority, run.gave_way) = (manifest.priority, manifest.gave_way);
     run.apart.clone_from(&manifest.apart);
     match &manifest.work {
-        Work::Task { task, agent, base, continues, patch, spec_hash, .. } => {
+        Work::Task { task, agent, base, continues, patch, rebase, spec_hash, .. } => {
             run.task = Some(task.clone());
             run.agent = Some(agent.clone());
             run.base = Some(base.clone());
             run.spec_hash = Some(spec_hash.clone());
             run.continues.clone_from(continues);
             run.patch.clone_from(patch);
+            run.rebase = *rebase;
         }
         Work::Checks { commit, subject, .. } => {
             run.base = Some(commit.clone());

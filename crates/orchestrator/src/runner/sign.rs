@@ -19,9 +19,8 @@ pub(super) struct Signer {
     key: Arc<Key>,
     mandate: Arc<Mandate>,
     work: PathBuf,
-    /// The files that the run began from; none where it may not publish.
-    base: Option<Oid>,
-    tree: Option<BaseTree>,
+    /// The files that the run began from, or why they cannot be read; none where it may not publish.
+    base: Option<(Oid, Result<BaseTree, Problem>)>,
     agreed: bool,
     signed: u32,
 }
@@ -30,11 +29,10 @@ impl Signer {
     /// Reads the base from the fresh clone, before any engine has touched it.
     pub(super) fn new(key: Arc<Key>, mandate: Arc<Mandate>, spec: &RunSpec) -> Self {
         let base = match &spec.job {
-            RunnerJob::Agent(job) => Some(job.base.clone()),
+            RunnerJob::Agent(job) => Some((job.base.clone(), BaseTree::read(&spec.work.join(".git"), &job.base))),
             RunnerJob::Checks { .. } => None,
         };
-        let tree = base.as_ref().and_then(|base| BaseTree::read(&spec.work.join(".git"), base).ok());
-        Self { key, mandate, work: spec.work.clone(), base, tree, agreed: false, signed: 0 }
+        Self { key, mandate, work: spec.work.clone(), base, agreed: false, signed: 0 }
     }
 
     pub(super) fn sign(&mut self, request: &SignRequest) -> Result<[u8; 64], Problem> {
@@ -47,9 +45,10 @@ impl Signer {
     }
 
     fn commit(&mut self, commit: &CheckedCommit) -> Result<[u8; 64], Problem> {
-        let (Some(base), Some(base_tree)) = (&self.base, &self.tree) else {
-            return Err(Problem::conflict("This run publishes nothing."));
-        };
+        let Some((base, tree)) = &self.base else { return Err(Problem::conflict("This run publishes nothing.")) };
+        let base_tree = tree
+            .as_ref()
+            .map_err(|problem| Problem::conflict("The files that it began from could not be read.").because(problem.to_string()))?;
         let own = tree_of(&self.work, base_tree, &ImportLimits::default())?.tree;
         let text = String::from_utf8_lossy(&commit.raw);
         let header = |name: &str| {
