@@ -443,7 +443,7 @@ async fn rebase(
     view.state = TaskState::InReview { patch: patch.id.clone() };
     let run = queue(org, actor, &view, agent, &Wanted::of(made_by), true)
         .await
-        .map_err(|p| conflict.because(p.to_string()).next("Mend that, then merge again."))?;
+        .map_err(|p| conflict.because(p.what).next(p.next.unwrap_or_else(|| "Mend that, then merge again.".into())))?;
     org.wake.notify_one();
     Ok(Outcome::Rebasing { patch: patch.id.clone(), paths, run })
 }
