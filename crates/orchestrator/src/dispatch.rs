@@ -456,27 +456,17 @@ pub(crate) async fn until_ended(org: &Org, id: &RunId) -> Result<Run, Problem> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixtures::{Opened, did};
-    use identity::envelope;
-    use serde_json::json;
+    use crate::fixtures::{self, Opened, did};
 
     #[tokio::test]
     async fn a_device_that_said_no_since_a_run_was_listed_is_not_asked_the_very_same_again() {
         let opened = Opened::new().await;
         let org = &opened.org;
-        let (id, commit) = (clock::run_id(), "a".repeat(40));
-        let work = json!({"kind": "task", "repository": org.rid, "task": {"project": "demo", "feature": "001-work", "task": "T001"},
-            "spec_hash": "b".repeat(64), "definitions": commit, "agent": "beat", "base": commit});
-        let manifest: Manifest = serde_json::from_value(json!({"version": 1, "org": "crew", "run": id, "requester": org.device,
-            "member": org.member, "at": clock::now(), "expires": clock::now().plus_ms(60_000), "class": "agent", "work": work,
-            "resources": {}, "limits": {}}))
-        .unwrap();
-        let sign = |message: &[u8]| Ok(org.forge.sign_as_device(message));
-        let sealed = envelope::seal(&manifest, domain::manifest::PAYLOAD_TYPE, &org.device, sign).unwrap();
-        let blob = org.store.blobs().put(&sealed.to_json().unwrap()).unwrap();
+        let id = clock::run_id();
+        let (asked, kept) = fixtures::asked(org, &id);
         let new =
             admission::new_run(id.clone(), Class::Agent, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), clock::now());
-        let placed = domain::run::Placed::of(&manifest.work, envelope::hash(&sealed), blob, did('b'));
+        let placed = domain::run::Placed::of(&asked.manifest.work, asked.hash, kept, did('b'));
         let moved = |to| Body::RunMoved { run: id.clone(), to, reason: None };
         let asks = vec![Body::RunQueued { run: Box::new(new) }, Body::RunPlaced { run: id.clone(), placed }, moved(RunState::Placing)];
         org.record(&org.device, asks).await.unwrap();

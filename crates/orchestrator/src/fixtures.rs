@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::{
+    admission::Asked,
+    clock,
     context::RunContext,
     data_dir::DataDir,
     gateway::{self, Parts, Patience, Route, Rules},
@@ -11,8 +13,8 @@ use crate::{
     rights::{Rights, scheme},
 };
 use domain::{
-    Did, OrgName, Problem, RunId, Timestamp,
-    manifest::Network,
+    Did, Hash, OrgName, Problem, RunId, Timestamp,
+    manifest::{Network, VERSION},
     org::{self, Member, MemberKey},
     patch::{Comment, Patch, PatchState, Review, Revision},
     role::Role,
@@ -26,6 +28,7 @@ use proto::{
     mesh::mesh_client::MeshClient,
     run::{HostMessage, host_message},
 };
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
@@ -189,6 +192,18 @@ impl Opened {
         let org = blocking(move || Org::parts(&data, &name, options, Arc::default())).await.unwrap();
         Self { org, _dir: dir }
     }
+}
+
+/// That this org's device asks for work at a task by this run for a minute, signed, and by which name that is kept.
+pub(crate) fn asked(org: &Org, run: &RunId) -> (Asked, Hash) {
+    let (at, commit) = (clock::now(), "a".repeat(40));
+    let work = json!({"kind": "task", "repository": org.rid, "task": {"project": "demo", "feature": "001-work", "task": "T001"},
+        "spec_hash": "b".repeat(64), "definitions": commit, "agent": "beat", "base": commit});
+    let manifest = json!({"version": VERSION, "org": org.name, "run": run, "requester": org.device, "member": org.member, "at": at,
+        "expires": at.plus_ms(60_000), "class": "agent", "work": work, "resources": {}, "limits": {}});
+    let asked = Asked::sign(org, serde_json::from_value(manifest).unwrap()).unwrap();
+    let kept = org.store.blobs().put(&asked.envelope.to_json().unwrap()).unwrap();
+    (asked, kept)
 }
 
 impl Drop for Opened {

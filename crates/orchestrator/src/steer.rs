@@ -43,6 +43,7 @@ pub(crate) async fn carry(org: &Arc<Org>, by: &Actor, run: Run, wish: Wish) -> R
             Ok(ending(asked))
         }
         // Placed there, and nothing of it is known yet.
+        Wish::Pause | Wish::Resume if run.device.is_none() => Err(nothing_computes(org, &run)),
         _ if run.device.is_none() => Err(not_working(&run)),
         wish => {
             if let Wish::Message { text } = &wish {

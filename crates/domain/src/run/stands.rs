@@ -83,7 +83,9 @@ impl Run {
         match &self.reason {
             Some(Reason::Halted { .. }) => Stands::Halted,
             Some(Reason::EndUnwritten { .. }) => Stands::Ending,
-            _ if self.paused && (self.paused_by.is_some() || self.state.waits()) => Stands::Paused,
+            // Of a run that is verified its checks are frozen, and nothing of itself.
+            _ if self.paused_by.is_some() && (self.paused || self.state == RunState::Verifying) => Stands::Paused,
+            _ if self.paused && self.state.waits() => Stands::Paused,
             _ if self.paused => Stands::Frozen,
             _ => self.state.into(),
         }
@@ -113,6 +115,7 @@ mod tests {
             (run("working", &none, false, false), Stands::Working, [false, false]),
             (run("working", &none, true, true), Stands::Paused, [true, false]),
             (run("queued", &none, true, true), Stands::Paused, [true, false]),
+            (run("verifying", &none, false, true), Stands::Paused, [true, false]),
             (run("working", &none, true, false), Stands::Frozen, [false, true]),
             (run("working", &halted, true, false), Stands::Halted, [false, false]),
             (run("working", &halted, true, true), Stands::Halted, [true, false]),

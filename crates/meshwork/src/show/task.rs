@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A list of tasks.
-pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
+pub(crate) fn tasks(value: &Value, names: &Names) -> Result<String, Problem> {
     let tasks: Vec<TaskView> = typed(value)?;
     let several = tasks.iter().any(|t| t.at.project != tasks[0].at.project);
     let row = |t: &TaskView| {
@@ -43,16 +43,16 @@ pub(crate) fn tasks(value: &Value) -> Result<String, Problem> {
     let rows: Vec<_> = tasks.iter().map(row).collect();
     Ok(match rows.is_empty() {
         true => "There are no tasks: meshwork task add writes one; meshwork project show says what is wrong with their files.".into(),
-        false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows) + &queued(&tasks),
+        false => table(&["TASK", "FEATURE", "STATE", "AFTER", "AT", "TITLE"], &rows) + &queued(&tasks, names),
     })
 }
 
 /// Why runs in the queue do not start: each reason once, with the tasks that it keeps.
-fn queued(tasks: &[TaskView]) -> String {
+fn queued(tasks: &[TaskView], names: &Names) -> String {
     let mut kept: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
     for view in tasks {
         if let TaskState::Running { waits: Some(reason), .. } = &view.state {
-            kept.entry(clean(&reason.text())).or_default().push(view.at.task.clone());
+            kept.entry(clean(&names.within(&reason.text()))).or_default().push(view.at.task.clone());
         }
     }
     kept.iter().map(|(why, ids)| format!("\nnote: {}: {why}", named(ids))).collect()

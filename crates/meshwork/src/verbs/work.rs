@@ -21,9 +21,10 @@ use std::{
 pub(super) async fn tasks(client: &Client, task: cli::Task, json: bool) -> Outcome {
     match task {
         cli::Task::List(place) => {
-            let value = client.call("task.list", json!({"project": place.at.project, "feature": place.feature})).await?;
+            let input = json!({"project": place.at.project, "feature": place.feature});
+            let (value, names) = both(client, "task.list", input, json).await?;
             let left = left_out(client, place.at.project.as_deref(), json).await?;
-            output::show(&value, json, |v| Ok(show::tasks(v)? + &left))?;
+            output::show(&value, json, |v| Ok(show::tasks(v, &names)? + &left))?;
         }
         cli::Task::Show { task, at: place } => {
             let input = json!({"project": place.at.project, "feature": place.feature, "task": task});

@@ -66,31 +66,19 @@ mod tests {
     use crate::{
         admission::new_run,
         clock,
-        fixtures::{Opened, did},
+        fixtures::{self, Opened, did},
         lifecycle::delegated,
     };
     use domain::{
         RunId,
         event::{Body, kind},
-        manifest::{Manifest, PAYLOAD_TYPE},
     };
-    use identity::envelope;
-    use serde_json::json;
 
     /// A run that works here, with a key from now on.
     fn with_key(org: &Org, id: &RunId, class: Class) -> Run {
-        let commit = "a".repeat(40);
-        let work = json!({"kind": "task", "repository": "rad:z3gqcJUoA1n9HaHKufZs5FCSGazv5",
-            "task": {"project": "demo", "feature": "001-work", "task": "T001"}, "spec_hash": "b".repeat(64), "definitions": commit,
-            "agent": "beat", "base": commit});
-        let asked = json!({"version": 1, "org": "crew", "run": id, "requester": org.device, "member": org.member, "at": 0, "expires": 1,
-            "class": "agent", "work": work, "resources": {}, "limits": {}});
-        let manifest: Manifest = serde_json::from_value(asked).unwrap();
-        let sign = |message: &[u8]| Ok(org.forge.sign_as_device(message));
-        let sealed = envelope::seal(&manifest, PAYLOAD_TYPE, &org.device, sign).unwrap();
+        let (asked, kept) = fixtures::asked(org, id);
         let new = new_run(id.clone(), class, "demo".parse().unwrap(), org.member.clone(), org.device.clone(), Timestamp(0));
-        let asked = Some(org.store.blobs().put(&sealed.to_json().unwrap()).unwrap());
-        let leased = Run { manifest: Some(envelope::hash(&sealed)), envelope: asked, device: Some(org.device.clone()), ..new };
+        let leased = Run { manifest: Some(asked.hash), envelope: Some(kept), device: Some(org.device.clone()), ..new };
         let delegation = Some(delegated(org, &leased, did('r')).unwrap());
         Run { delegation, state: RunState::Working, started_at: Some(clock::now()), paused_by: Some(org.member.clone()), ..leased }
     }

@@ -1,12 +1,15 @@
 //! What is said of a run whose checks do not go on.
 
-use crate::org::Org;
+use super::read;
+use crate::{limits, org::Org};
 use domain::{
-    RunId,
+    Did, RunId,
+    event::kind,
     manifest::Class,
     run::{Reason, Run, RunState},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use store::Seq;
 
 /// A run as it is shown: where a stop order halts its checks, which may be another member's than itself, it waits until that is lifted.
 pub(crate) fn halted_with_its_checks(org: &Org, mut run: Run) -> Run {
@@ -22,14 +25,28 @@ pub(crate) fn halted_with_their_checks<'r>(org: &Org, runs: impl IntoIterator<It
         return;
     }
     let halted = |checks: Run| match checks.reason {
-        Some(reason @ Reason::Halted { .. }) if checks.class == Class::Ci => Some((checks.subject?, reason)),
+        Some(reason @ Reason::Halted { .. }) => Some((checks.subject?, reason)),
         _ => None,
     };
-    // Where the journal cannot be read, their states are shown without.
-    let halted: HashMap<RunId, Reason> = org.active_runs().unwrap_or_default().into_iter().filter_map(halted).collect();
+    let halted: HashMap<RunId, Reason> = checks(org, &checked).into_iter().filter_map(halted).collect();
     for run in checked {
         run.reason = halted.get(&run.id).cloned();
     }
+}
+
+/// The checks that have not ended: those that this device asked for or executes, and those of runs that work elsewhere for others, as far as
+/// their devices' journals are here. Where a journal cannot be read, it is as if there were none.
+fn checks(org: &Org, of: &[&mut Run]) -> Vec<Run> {
+    let mut found = org.active_runs().unwrap_or_default();
+    let elsewhere = |run: &&&mut Run| run.requester != org.device && run.device.as_ref() != Some(&org.device);
+    let devices: BTreeSet<&Did> = of.iter().filter(elsewhere).filter_map(|run| run.device.as_ref()).collect();
+    for copied in org.journals.all().iter().filter(|copied| devices.contains(copied.journal.device())) {
+        let active = read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
+        let run = |(_, id): (Seq, RunId)| read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()));
+        found.extend(active.into_iter().filter_map(run).map(|(_, run)| run));
+    }
+    found.retain(|run| run.class == Class::Ci);
+    found
 }
 
 #[cfg(test)]
