@@ -73,12 +73,17 @@ pub(crate) fn runs(org: &Org, limit: usize) -> Result<Vec<Seen>, Problem> {
 pub(crate) fn executed_elsewhere(copies: &[Arc<Copied>], known: &BTreeSet<&RunId>) -> BTreeSet<RunId> {
     let mut found = BTreeSet::new();
     for copied in copies {
-        let active = read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
-        let run = |id: &RunId| read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()));
-        let further = active.into_iter().map(|(_, id)| id).filter(|id| !known.contains(id));
-        found.extend(further.filter(|id| run(id).is_some_and(|(_, run)| run.state.holds_slot())));
+        let further = active_in(copied, |id| !known.contains(id));
+        found.extend(further.filter(|run| run.state.holds_slot()).map(|run| run.id));
     }
     found
+}
+
+/// Those of the `wanted` runs that have not ended by the copy of a device's journal.
+fn active_in(copied: &Copied, wanted: impl Fn(&RunId) -> bool) -> impl Iterator<Item = Run> {
+    let active = read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
+    let run = move |id: RunId| read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()));
+    active.into_iter().map(|(_, id)| id).filter(move |id| wanted(id)).filter_map(run).map(|(_, run)| run)
 }
 
 /// A run of the org.

@@ -1,15 +1,13 @@
 //! What is said of a run whose checks do not go on.
 
-use super::read;
-use crate::{limits, org::Org};
+use super::active_in;
+use crate::org::Org;
 use domain::{
     Did, RunId,
-    event::kind,
     manifest::Class,
     run::{Reason, Run, RunState},
 };
 use std::collections::{BTreeSet, HashMap};
-use store::Seq;
 
 /// A run as it is shown: where a stop order halts its checks, which may be another member's than itself, it waits until that is lifted.
 pub(crate) fn halted_with_its_checks(org: &Org, mut run: Run) -> Run {
@@ -41,9 +39,7 @@ fn checks(org: &Org, of: &[&mut Run]) -> Vec<Run> {
     let elsewhere = |run: &&&mut Run| run.requester != org.device && run.device.as_ref() != Some(&org.device);
     let devices: BTreeSet<&Did> = of.iter().filter(elsewhere).filter_map(|run| run.device.as_ref()).collect();
     for copied in org.journals.all().iter().filter(|copied| devices.contains(copied.journal.device())) {
-        let active = read(copied, |c| c.list_numbered::<RunId>(kind::ACTIVE, limits::RUNS_MAX));
-        let run = |(_, id): (Seq, RunId)| read(copied, |c| c.get_numbered::<Run>(kind::RUN, id.as_str()));
-        found.extend(active.into_iter().filter_map(run).map(|(_, run)| run));
+        found.extend(active_in(copied, |_| true));
     }
     found.retain(|run| run.class == Class::Ci);
     found
